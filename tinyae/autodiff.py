@@ -1,0 +1,355 @@
+"""Reverse-mode automatic differentiation: Tensor, primitive, grad. This file is all of it.
+
+Every operation on Tensors remembers what it was and what it was applied to:
+
+    y.node = (operation, inputs, parameters)
+
+so the Tensors behind a result form a graph. To differentiate a scalar L, start from dL/dL = 1 and
+walk the graph from the newest Tensor to the oldest. Each operation y = f(a, b) has one rule for
+each input, which turns g = dL/dy into that input's share, the vector-Jacobian product (VJP)
+
+    dL/da = (dy/da)ᵀ g
+
+and the shares that reach a Tensor over different paths add up (Goodfellow, Bengio & Courville,
+Deep Learning, section 6.5). The rules are written in the same operations, so a gradient is itself
+a result with a graph behind it, and can be differentiated again: `create_graph=True`.
+"""
+
+import functools
+import inspect
+import itertools
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+
+from .backend import array_module, device_of, to_device
+
+
+class Tensor:
+    """An array, and the record of how it was computed.
+
+    data            the NumPy or CuPy array
+    requires_grad   whether gradients flow to it: asked for on a leaf, inherited by every result
+    grad            the Tensor that `backward` has accumulated in this leaf, or None
+    node            how it was computed, or None for a leaf
+
+    Lists and Python floats become float32; an array keeps its precision. The arithmetic operators
+    and the methods with NumPy's names are put on the class by `tinyae.ops`.
+    """
+
+    __slots__ = ("data", "requires_grad", "grad", "node", "__weakref__")
+    __array_ufunc__ = None  # array + Tensor is left to Tensor.__radd__
+    __array_priority__ = 1000  # the same, for CuPy
+
+    def __init__(self, data, requires_grad=False):
+        if isinstance(data, Tensor):
+            data = data.data
+        if not hasattr(data, "dtype"):
+            data = np.asarray(data)
+            if data.dtype == np.float64:
+                data = data.astype(np.float32)
+        elif isinstance(data, np.generic):  # NumPy's reductions give scalars, not 0-d arrays
+            data = np.asarray(data)
+        if data.dtype.kind not in "fiub":
+            raise TypeError(f"a Tensor holds real numbers, not dtype {data.dtype}")
+        if requires_grad and data.dtype.kind != "f":
+            raise TypeError(f"only a floating-point Tensor can require a gradient, not {data.dtype}")
+        self.data = data
+        self.requires_grad = requires_grad
+        self.grad = None
+        self.node = None
+
+    shape = property(lambda self: self.data.shape)
+    dtype = property(lambda self: self.data.dtype)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    device = property(lambda self: device_of(self.data))
+
+    def __len__(self):
+        return len(self.data)
+
+    def __bool__(self):
+        return bool(self.data)
+
+    __hash__ = object.__hash__  # `==` compares elements, so say that a Tensor hashes by identity
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("a Tensor is not turned into a NumPy array by itself: use .numpy()")
+
+    def __repr__(self):
+        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
+        flag = ", requires_grad=True" if self.requires_grad else ""
+        return f"Tensor({text}, {self.dtype}{flag})"
+
+    def item(self):
+        """The only element, as a Python number."""
+        return self.data.item()
+
+    def numpy(self):
+        """The values as a NumPy array: the Tensor's own array on the CPU, a copy of it from the GPU."""
+        return to_device(self.data, "cpu")
+
+    def detach(self):
+        """The same array without its history: a constant to whatever is computed from it."""
+        return Tensor(self.data)
+
+    def to(self, device):
+        """The values on "cpu" or "gpu", as a new leaf unless they are there already."""
+        return self if self.device == device else Tensor(to_device(self.data, device), self.requires_grad)
+
+    def backward(self, grad_output=None, create_graph=False):
+        """Add d self / d leaf to the `grad` of every leaf that requires a gradient.
+
+        grad_output is the gradient of self, and must be given unless self has one element.
+        """
+        history = _history(self)
+        leaves = [t for t in history if t.node is None and t.requires_grad]
+        for leaf, g in zip(leaves, _differentiate(self, history, leaves, grad_output, create_graph)):
+            leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+
+
+class Node:
+    """How a Tensor was computed. It holds the inputs, and nothing holds it but the result."""
+
+    __slots__ = ("operation", "inputs", "params", "number")
+    _count = itertools.count()
+
+    def __init__(self, operation, inputs, params):
+        self.operation, self.inputs, self.params = operation, inputs, params
+        self.number = next(self._count)
+
+
+class _Recording(threading.local):
+    on = True  # the value in every thread that has not set its own
+
+
+_recording = _Recording()
+
+
+@contextmanager
+def _record(on):
+    before, _recording.on = _recording.on, on
+    try:
+        yield
+    finally:
+        _recording.on = before
+
+
+def no_grad():
+    """A context in which results remember nothing: `with no_grad(): prediction = model(x)`."""
+    return _record(False)
+
+
+PRIMITIVES = {}  # every primitive by name; the tests require a gradient check for each
+
+
+def primitive(body):
+    """Make a differentiable operation of a function on arrays; its rules follow with `defvjp`.
+
+        @primitive
+        def multiply(a, b):
+            return a * b
+
+        multiply.defvjp(
+            lambda g, y, a, b: g * b,      # dL/da, from g = dL/dy
+            lambda g, y, a, b: g * a,      # dL/db
+        )
+
+    The body sees raw arrays. A rule sees Tensors: the gradient g of the output, the output y, the
+    inputs; then the parameters, all by name. There is a rule for each input: the arguments beyond
+    the last rule are parameters, such as `axis`. A rule need not undo broadcasting: its result is
+    summed to its input's shape.
+
+    With a single rule for any number of inputs (`def concatenate(*xs, axis)`), the rule is also
+    told which input is meant: `defvjp(lambda i, g, y, *xs, axis: ...)`.
+
+    Numbers stay numbers in the body and the rules, so that they take the precision of the arrays.
+    """
+    signature = inspect.signature(body)
+    arguments = signature.parameters.values()
+    defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
+
+    @functools.wraps(body)
+    def operation(*args, **params):
+        if not operation.rules:
+            raise TypeError(f"{body.__name__} has no rules yet: give it one for each input with defvjp")
+        count = len(args) if variadic else len(operation.rules)
+        if len(args) != count:  # parameters by position, or inputs by name
+            bound = signature.bind(*args, **params).arguments
+            names = list(signature.parameters)
+            args = [bound.pop(name) for name in names[:count]]
+            params = bound
+        inputs = [_operand(a) for a in args]
+        params = {**defaults, **params}
+        arrays = [a.data if isinstance(a, Tensor) else a for a in inputs]
+        try:
+            y = Tensor(body(*arrays, **params))
+        except TypeError as error:
+            _explain_mixed_devices(operation, arrays, error)
+            raise
+        if _recording.on:
+            for a in inputs:
+                if isinstance(a, Tensor) and a.requires_grad:
+                    y.requires_grad = True
+                    y.node = Node(operation, inputs, params)
+                    break
+        return y
+
+    def defvjp(*rules):
+        operation.rules = rules
+        operation.rule = functools.partial(functools.partial, rules[0]) if variadic else rules.__getitem__
+
+    operation.rules = ()
+    operation.defvjp = defvjp
+    PRIMITIVES[body.__name__] = operation
+    return operation
+
+
+def _operand(a):
+    """A Tensor as it is, an array as a constant Tensor, a number (also NumPy's) as a Python number."""
+    if isinstance(a, Tensor):
+        return a
+    if isinstance(a, np.generic):
+        return a.item()
+    return a if isinstance(a, (float, int)) else Tensor(a)
+
+
+def _explain_mixed_devices(operation, arrays, error):
+    places = [device_of(a) for a in arrays if hasattr(a, "dtype")]
+    if len(set(places)) > 1:
+        raise TypeError(
+            f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
+            "move them to one with .to(device)"
+        ) from error
+
+
+def grad(output, inputs, grad_output=None, create_graph=False):
+    """The gradient of output with respect to each of the inputs, as a list of Tensors.
+
+    output          the Tensor to differentiate, of one element unless grad_output is given
+    inputs          a Tensor or a list of Tensors that require gradients; leaves or results
+                    (for a single Tensor the result is a single Tensor)
+    grad_output     the gradient of output, of its shape: the result is then grad_outputᵀ ∂output/∂input
+    create_graph    record the computation, so that the gradient can be differentiated again
+
+    An input that output does not depend on has the gradient zero. Nothing is computed that no input
+    asks for, and no Tensor's `grad` is touched.
+    """
+    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, x in enumerate(wanted):
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            what = "a Tensor without requires_grad" if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"grad: input {i} must be a Tensor that requires a gradient, not {what}")
+    grads = _differentiate(output, _history(output), wanted, grad_output, create_graph)
+    return grads[0] if isinstance(inputs, Tensor) else grads
+
+
+def _history(output):
+    """Every Tensor that output was computed from, itself included, oldest first.
+
+    A result is always made after its inputs, so the order of making is a topological order.
+    """
+    seen, stack = {id(output): output}, [output]
+    while stack:
+        node = stack.pop().node
+        for x in node.inputs if node else ():
+            if isinstance(x, Tensor) and id(x) not in seen:
+                seen[id(x)] = x
+                stack.append(x)
+    return sorted(seen.values(), key=lambda t: t.node.number if t.node else -1)
+
+
+def _differentiate(output, history, wanted, grad_output, create_graph):
+    """Reverse mode: carry the gradient of output back to the wanted Tensors, newest Tensor first."""
+    # A Tensor needs a gradient if it is wanted, or if something wanted lies behind it.
+    needed = {id(t) for t in wanted}
+    for t in history:
+        if t.node and any(id(x) in needed for x in t.node.inputs):
+            needed.add(id(t))
+
+    grads = {id(output): _seed(output, grad_output)}
+    with _record(create_graph):
+        for t in reversed(history):
+            if t.node is None or id(t) not in grads or id(t) not in needed:
+                continue
+            g = grads[id(t)]
+            for i, x in enumerate(t.node.inputs):
+                if id(x) in needed:
+                    gx = _vjp(t.node, i, g, t)
+                    grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
+            if not any(t is w for w in wanted):
+                del grads[id(t)]  # its memory is free for the rest of the way
+    return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
+            for t in wanted]
+
+
+def _seed(output, grad_output):
+    if grad_output is None:
+        if output.size != 1:
+            raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output")
+        return Tensor(array_module(output.data).ones_like(output.data))
+    grad_output = grad_output if isinstance(grad_output, Tensor) else Tensor(grad_output)
+    if grad_output.shape != output.shape:
+        raise ValueError(f"grad_output has shape {grad_output.shape}, the output {output.shape}")
+    return grad_output
+
+
+def _vjp(node, i, g, y):
+    """The share of input i in the gradient g of y, in the shape and precision of that input."""
+    x = node.inputs[i]
+    gx = _operand(node.operation.rule(i)(g, y, *node.inputs, **node.params))
+    if gx.shape != x.shape:
+        try:
+            gx = sum_to(gx, shape=x.shape)
+        except ValueError as error:
+            raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
+                             f"{gx.shape}; the input has shape {x.shape}") from error
+    return gx if gx.dtype == x.dtype else astype(gx, dtype=x.dtype)
+
+
+def first_nonfinite(output):
+    """The first Tensor on the way to output, itself included, that holds a NaN or infinity; or None."""
+    return next((t for t in _history(output) if not array_module(t.data).isfinite(t.data).all()), None)
+
+
+# The operations that the engine itself uses: gradients add up, are summed back over broadcast
+# axes, and keep their Tensor's precision. All others are in tinyae.ops.
+
+
+@primitive
+def add(a, b):
+    """a + b."""
+    return a + b
+
+
+@primitive
+def broadcast_to(x, shape):
+    """x repeated along new and size-one axes to fill the shape. Its adjoint is `sum_to`."""
+    return array_module(x).broadcast_to(x, shape)
+
+
+@primitive
+def sum_to(x, shape):
+    """x summed over the axes that broadcasting from the shape would add or stretch."""
+    shape = tuple(shape)
+    lead = x.ndim - len(shape)
+    if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, x.shape[lead:])):
+        raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
+    stretched = [i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1]
+    return x.sum(axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
+
+
+@primitive
+def astype(x, dtype):
+    """x in another floating-point precision."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"astype: expected a floating-point dtype, not {np.dtype(dtype)}")
+    return x.astype(dtype)
+
+
+add.defvjp(lambda g, y, a, b: g, lambda g, y, a, b: g)
+broadcast_to.defvjp(lambda g, y, x, shape: sum_to(g, shape=x.shape))
+sum_to.defvjp(lambda g, y, x, shape: broadcast_to(g, shape=x.shape))
+astype.defvjp(lambda g, y, x, dtype: astype(g, dtype=x.dtype))

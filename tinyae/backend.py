@@ -1,0 +1,93 @@
+"""NumPy or CuPy: which of the two an array belongs to, and the few things that differ between them.
+
+The rest of tinyae is written once, against the functions that NumPy and CuPy share:
+
+    xp = array_module(x)        # numpy or cupy
+    y = xp.exp(x)               # runs where x lives
+
+Arrays never move by themselves. `to_device` moves one, and only when it is asked to.
+"""
+
+import ctypes
+import sys
+
+import numpy as np
+
+DEVICES = ("cpu", "gpu")
+
+
+def array_module(*arrays):
+    """The module that the arrays belong to: cupy for CuPy arrays, numpy for NumPy arrays and numbers."""
+    for x in arrays:
+        if not isinstance(x, (np.ndarray, np.generic, float, int)):
+            # The package that defines the array's type; cupy itself is never imported here.
+            return sys.modules[type(x).__module__.partition(".")[0]]
+    return np
+
+
+def device_of(x):
+    """'cpu' or 'gpu': where the array lives."""
+    return "cpu" if array_module(x) is np else "gpu"
+
+
+def device_module(device):
+    """numpy for 'cpu', cupy for 'gpu'.
+
+    Raises ValueError for another name, and RuntimeError that says what is missing where there is
+    no CuPy or no GPU.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {DEVICES}, not {device!r}")
+    if device == "cpu":
+        return np
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError(
+            "the GPU needs CuPy, which is not installed: pip install 'tinyae[cuda13]' "
+            "(or cuda12, to match the driver)"
+        ) from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(f"CuPy is installed but finds no usable GPU ({error})") from error
+    if count == 0:
+        raise RuntimeError("CuPy is installed but finds no GPU on this machine")
+    return cupy
+
+
+def to_device(x, device):
+    """The array on 'cpu' or 'gpu': itself where it is there already, else a copy."""
+    if device_of(x) == device:
+        return x
+    module = device_module(device)
+    return x.get() if module is np else module.asarray(x)
+
+
+def random_generator(seed, device="cpu"):
+    """A random generator that draws arrays on the device; the same seed gives the same draws there."""
+    return device_module(device).random.default_rng(seed)
+
+
+def keep_freed_memory():
+    """Tell glibc to keep freed memory for the next allocation; elsewhere do nothing. Returns whether it did.
+
+    A training step makes the same large temporaries over and over. By default glibc hands each one
+    back to the operating system when it is freed, and the next step faults it in again, page by
+    page, each page cleared by the kernel: in a NumPy training loop this is the largest single cost.
+    CuPy's memory pool does on the GPU what this does on the CPU.
+
+    The setting is for the whole process, so it is a function to call, not an effect of importing.
+    `training.fit` and the demos call it.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # not glibc: musl has no mallopt
+        return False
+    m_trim_threshold, m_mmap_threshold = -1, -3  # the numbers of malloc.h
+    largest = 1 << 30
+    # An array above the mmap threshold is mapped afresh; freed memory at the heap's top above the
+    # trim threshold is returned. Both thresholds go out of the way.
+    return bool(mallopt(m_mmap_threshold, largest) and mallopt(m_trim_threshold, largest))

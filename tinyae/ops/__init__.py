@@ -1,0 +1,43 @@
+"""Every differentiable operation, under NumPy's names, and the operators and methods of Tensor."""
+
+from ..autodiff import Tensor, add, astype, broadcast_to, sum_to
+from .elementwise import (
+    abs, clip, divide, equal, exp, greater, greater_equal, isfinite, leaky_relu, less, less_equal, log,
+    maximum, minimum, multiply, negative, not_equal, power, relu, sigmoid, sign, softplus, sqrt, subtract,
+    tanh, where,
+)
+from .matmul import matmul
+from .reduce import log_softmax, logsumexp, max, mean, min, softmax, sum, var
+from .shape import (
+    concatenate, expand_dims, getitem, pad, reshape, scatter, split, squeeze, stack, swapaxes, transpose,
+)
+
+
+def _reversed(operation):
+    return lambda a, b: operation(b, a)
+
+
+def _reshape(x, *shape):
+    """x.reshape(2, 3) or x.reshape((2, 3))."""
+    return reshape(x, shape=shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(x, *axes):
+    """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
+    return transpose(x, axes=(axes[0] if len(axes) == 1 else axes) or None)
+
+
+_BINARY = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "matmul": matmul}
+for _name, _operation in _BINARY.items():
+    setattr(Tensor, f"__{_name}__", _operation)
+    setattr(Tensor, f"__r{_name}__", _reversed(_operation))
+
+for _name, _operation in {
+    "__neg__": negative, "__abs__": abs, "__getitem__": getitem,
+    "__gt__": greater, "__ge__": greater_equal, "__lt__": less, "__le__": less_equal,
+    "__eq__": equal, "__ne__": not_equal,
+    "sum": sum, "mean": mean, "max": max, "min": min, "var": var, "clip": clip, "astype": astype,
+    "reshape": _reshape, "transpose": _transpose, "swapaxes": swapaxes, "squeeze": squeeze,
+    "T": property(transpose),
+}.items():
+    setattr(Tensor, _name, _operation)

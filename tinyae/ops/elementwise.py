@@ -1,0 +1,179 @@
+"""Operations on each element by itself: y = f(x), so dL/dx = g f'(x), and broadcasting where two meet.
+
+Names and argument order are NumPy's; the activations that NumPy lacks have the field's names.
+"""
+
+import numpy as np
+
+from ..autodiff import Tensor, primitive
+from ..backend import array_module
+
+
+def _piecewise_constant(name):
+    """NumPy's function of that name on Tensors. Its derivative is zero, so nothing is recorded."""
+
+    def function(*args):
+        arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+        return Tensor(getattr(array_module(*arrays), name)(*arrays))
+
+    function.__name__ = name
+    function.__doc__ = f"NumPy's {name}; a constant, since its derivative is zero."
+    return function
+
+
+greater = _piecewise_constant("greater")
+greater_equal = _piecewise_constant("greater_equal")
+less = _piecewise_constant("less")
+less_equal = _piecewise_constant("less_equal")
+equal = _piecewise_constant("equal")
+not_equal = _piecewise_constant("not_equal")
+isfinite = _piecewise_constant("isfinite")
+sign = _piecewise_constant("sign")
+
+
+@primitive
+def subtract(a, b):
+    """a - b."""
+    return a - b
+
+
+@primitive
+def multiply(a, b):
+    """a b."""
+    return a * b
+
+
+@primitive
+def divide(a, b):
+    """a / b; dy/db = -y / b."""
+    return a / b
+
+
+@primitive
+def power(a, b):
+    """a to the power b; dy/da = b aᵇ⁻¹, dy/db = y ln a."""
+    return a**b
+
+
+@primitive
+def negative(x):
+    """-x."""
+    return -x
+
+
+subtract.defvjp(lambda g, y, a, b: g, lambda g, y, a, b: -g)
+multiply.defvjp(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+divide.defvjp(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+power.defvjp(
+    # Where b = 0 the derivative is 0, not 0 · a⁻¹; where a = 0 and b > 0 it is 0, not 0 · ln 0.
+    lambda g, y, a, b: g * b * a ** where(equal(b, 0), 1, b - 1),
+    lambda g, y, a, b: g * y * log(where(equal(a, 0), 1, a)),
+)
+negative.defvjp(lambda g, y, x: -g)
+
+
+@primitive
+def exp(x):
+    """eˣ."""
+    return array_module(x).exp(x)
+
+
+@primitive
+def log(x):
+    """Natural logarithm."""
+    return array_module(x).log(x)
+
+
+@primitive
+def sqrt(x):
+    """Square root; dy/dx = 1 / 2y."""
+    return array_module(x).sqrt(x)
+
+
+@primitive
+def abs(x):
+    """|x|; the derivative at 0 is taken as 0."""
+    return array_module(x).abs(x)
+
+
+@primitive
+def tanh(x):
+    """Hyperbolic tangent; dy/dx = 1 - y²."""
+    return array_module(x).tanh(x)
+
+
+@primitive
+def sigmoid(x):
+    """Logistic function 1 / (1 + e⁻ˣ); dy/dx = y (1 - y)."""
+    with np.errstate(over="ignore"):  # e⁻ˣ = inf gives 0, which is right
+        return 1 / (1 + array_module(x).exp(-x))
+
+
+@primitive
+def softplus(x):
+    """ln(1 + eˣ) as max(x, 0) + ln(1 + e^-|x|), which never overflows; dy/dx = sigmoid(x)."""
+    xp = array_module(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@primitive
+def relu(x):
+    """max(x, 0); the derivative at 0 is taken as 0."""
+    return array_module(x).maximum(x, 0)
+
+
+exp.defvjp(lambda g, y, x: g * y)
+log.defvjp(lambda g, y, x: g / x)
+sqrt.defvjp(lambda g, y, x: g * 0.5 / y)
+abs.defvjp(lambda g, y, x: g * sign(x))
+tanh.defvjp(lambda g, y, x: g * (1 - y * y))
+sigmoid.defvjp(lambda g, y, x: g * y * (1 - y))
+softplus.defvjp(lambda g, y, x: g * sigmoid(x))
+relu.defvjp(lambda g, y, x: g * (y > 0))
+
+
+@primitive
+def maximum(a, b):
+    """The larger of the two; where they are equal, each takes half of the gradient."""
+    return array_module(a, b).maximum(a, b)
+
+
+@primitive
+def minimum(a, b):
+    """The smaller of the two; where they are equal, each takes half of the gradient."""
+    return array_module(a, b).minimum(a, b)
+
+
+maximum.defvjp(
+    lambda g, y, a, b: g * (0.5 + 0.5 * sign(a - b)),
+    lambda g, y, a, b: g * (0.5 - 0.5 * sign(a - b)),
+)
+minimum.defvjp(
+    lambda g, y, a, b: g * (0.5 - 0.5 * sign(a - b)),
+    lambda g, y, a, b: g * (0.5 + 0.5 * sign(a - b)),
+)
+
+
+@primitive
+def where(condition, x, y):
+    """x where the condition holds, else y."""
+    return array_module(condition, x, y).where(condition, x, y)
+
+
+@primitive
+def clip(a, a_min=None, a_max=None):
+    """a kept within [a_min, a_max], two numbers or None; the derivative is 1 inside, bounds included."""
+    return array_module(a).clip(a, a_min, a_max)
+
+
+where.defvjp(
+    lambda g, y, condition, x1, x2: 0 * g,
+    lambda g, y, condition, x1, x2: where(condition, g, 0),
+    lambda g, y, condition, x1, x2: where(condition, 0, g),
+)
+clip.defvjp(lambda g, y, a, a_min, a_max: g * equal(y, a))
+
+
+def leaky_relu(x, slope=0.01):
+    """x where it is positive, slope · x elsewhere."""
+    return where(greater(x, 0), x, slope * x)
