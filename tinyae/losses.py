@@ -1,0 +1,67 @@
+"""Losses, all in nats per example: summed over the dimensions of an example, averaged over the batch.
+
+A reconstruction loss is -ln p(x | h) for the distribution that the decoder's output stands for
+(Deep Learning, section 14.4): Bernoulli pixels give the cross-entropy, a Gaussian of fixed
+variance gives the squared error. With one rule for sums and means, losses and penalties of
+different models add up without further factors.
+"""
+
+import math
+
+from . import ops
+
+
+def _per_example(name, terms, *shapes):
+    """The mean over the batch of the sum over all other axes, after a check that the shapes agree."""
+    if len(set(shapes)) > 1:
+        raise ValueError(f"{name}: the shapes must be equal, not {', '.join(map(str, shapes))}")
+    if not shapes[0]:
+        raise ValueError(f"{name}: expected a batch of examples (N, ...), got a single number")
+    return ops.sum(terms) / shapes[0][0]
+
+
+def mse(prediction, target):
+    """Squared error ½ Σ (x̂ - x)², which is -ln N(x; x̂, I) without its constant ½ D ln 2π.
+
+    The ½ makes the gradient x̂ - x at each example's output. Shapes (N, ...); raises ValueError
+    where they differ.
+    """
+    error = prediction - target
+    return _per_example("mse", 0.5 * error * error, prediction.shape, target.shape)
+
+
+def bernoulli_nll(logits, target):
+    """Cross-entropy -Σ x ln p + (1 - x) ln(1 - p) with p = sigmoid(logits), for targets in [0, 1].
+
+    Computed as Σ softplus(l) - x l, which is exact where p rounds to 0 or 1. Its gradient is p - x
+    at each example's logits. Shapes (N, ...); raises ValueError where they differ.
+    """
+    terms = ops.softplus(logits) - logits * target
+    return _per_example("bernoulli_nll", terms, logits.shape, target.shape)
+
+
+bernoulli_nll.mean = ops.sigmoid  # turns the decoder's output into the mean of p(x | h)
+
+
+def gaussian_nll(mean, log_var, target):
+    """-ln N(x; mean, exp(log_var)) = ½ Σ ln 2π + log_var + (x - mean)² / exp(log_var).
+
+    Shapes (N, ...); raises ValueError where they differ.
+    """
+    error = target - mean
+    terms = 0.5 * (log_var + error * error * ops.exp(-log_var) + math.log(2 * math.pi))
+    return _per_example("gaussian_nll", terms, mean.shape, log_var.shape, target.shape)
+
+
+def gaussian_kl(mean, log_var, prior_mean=0.0, prior_log_var=0.0):
+    """KL(q ‖ p) of diagonal Gaussians q = N(mean, exp(log_var)), p = N(prior_mean, exp(prior_log_var)).
+
+    ½ Σ prior_log_var - log_var + (exp(log_var) + (mean - prior_mean)²) / exp(prior_log_var) - 1
+
+    By default p = N(0, I), the prior of a variational autoencoder (Kingma and Welling 2014,
+    appendix B). mean and log_var have shape (N, ...), the prior's broadcast against them.
+    """
+    shift = mean - prior_mean
+    log_ratio = log_var - prior_log_var
+    terms = 0.5 * (ops.exp(log_ratio) - 1 - log_ratio + shift * shift * ops.exp(-1 * prior_log_var))
+    return _per_example("gaussian_kl", terms, mean.shape, log_var.shape)

@@ -1,0 +1,3 @@
+"""Models: an encoder, a decoder and the loss that trains them."""
+
+from .vae import Elbo, VariationalAutoencoder, dense_vae

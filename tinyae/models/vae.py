@@ -1,0 +1,93 @@
+"""The variational autoencoder (Kingma and Welling 2014; Deep Learning, section 20.10.3).
+
+A latent variable z ~ N(0, I) makes an image through the decoder, x ~ p(x | z). The encoder answers
+the other way with a Gaussian q(z | x), and both are trained together on the evidence lower bound
+
+    ln p(x)  ≥  ELBO  =  E_q ln p(x | z)  -  KL(q(z | x) ‖ N(0, I))
+                           reconstruction     how much z tells about x
+"""
+
+import math
+from typing import NamedTuple
+
+from .. import losses, nn, ops, sampling
+from ..autodiff import Tensor
+
+
+class Elbo(NamedTuple):
+    """The bound and its two terms, in nats per example: elbo = -(reconstruction + kl)."""
+
+    elbo: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+
+
+class VariationalAutoencoder(nn.Module):
+    """A VAE made of any encoder and decoder.
+
+    encoder         x (N, ...) to (N, 2 latent): the mean and the log-variance of q(z | x), side by side
+    decoder         z (N, latent) to the parameters of p(x | z), in the shape of x
+    latent          the number of latent dimensions
+    reconstruction  -ln p(x | z) of (decoder output, x): `losses.bernoulli_nll` or `losses.mse`
+    beta            the weight of the KL term in the training loss (Higgins et al. 2017)
+    samples         latent samples for each example in the estimate of the reconstruction term
+    """
+
+    def __init__(self, encoder, decoder, latent, *, reconstruction=losses.bernoulli_nll, beta=1.0, samples=1):
+        if samples < 1 or beta < 0:
+            raise ValueError(f"samples must be at least 1 and beta not negative, not {samples} and {beta}")
+        self.encoder, self.decoder, self.latent = encoder, decoder, latent
+        self.reconstruction, self.beta, self.samples = reconstruction, beta, samples
+
+    def encode(self, x):
+        """The mean and the log-variance of q(z | x), each (N, latent)."""
+        statistics = self.encoder(x)
+        if statistics.shape != (x.shape[0], 2 * self.latent):
+            raise ValueError(f"the encoder gave shape {statistics.shape}; a latent space of {self.latent} "
+                             f"needs a mean and a log-variance: {(x.shape[0], 2 * self.latent)}")
+        return ops.split(statistics, 2, axis=1)
+
+    def decode(self, z):
+        """The mean of p(x | z): an image for each latent vector."""
+        return getattr(self.reconstruction, "mean", lambda output: output)(self.decoder(z))
+
+    def reconstruct(self, x):
+        """The image decoded from the mean of q(z | x)."""
+        return self.decode(self.encode(x)[0])
+
+    def sample(self, n, rng):
+        """n images decoded from draws of the prior."""
+        dtype = self.parameters()[0].dtype
+        return self.decode(Tensor(rng.standard_normal((n, self.latent), dtype=dtype)))
+
+    def elbo(self, x, rng):
+        """The evidence lower bound on ln p(x), averaged over the batch, with its two terms."""
+        mean, log_var = self.encode(x)
+        kl = losses.gaussian_kl(mean, log_var)
+        if self.samples > 1:
+            mean, log_var, x = (ops.concatenate([t] * self.samples) for t in (mean, log_var, x))
+        z = sampling.reparameterize(mean, log_var, rng)
+        reconstruction = self.reconstruction(self.decoder(z), x)
+        return Elbo(-(reconstruction + kl), reconstruction, kl)
+
+    def loss(self, x, rng):
+        """What training minimises, reconstruction + β KL, and its terms by name."""
+        bound = self.elbo(x, rng)
+        terms = {"reconstruction": bound.reconstruction, "kl": bound.kl}
+        return bound.reconstruction + self.beta * bound.kl, terms
+
+
+def dense_vae(shape, hidden, latent, rng, **options):
+    """A VAE of two dense ReLU networks, each with one hidden layer, for examples of that shape."""
+    size = math.prod(shape)
+    encoder = nn.Sequential(
+        nn.Flatten(),
+        nn.Dense(size, hidden, rng=rng), ops.relu,
+        nn.Dense(hidden, 2 * latent, rng=rng, init="glorot"),
+    )
+    decoder = nn.Sequential(
+        nn.Dense(latent, hidden, rng=rng), ops.relu,
+        nn.Dense(hidden, size, rng=rng, init="glorot"),
+        nn.Reshape(shape),
+    )
+    return VariationalAutoencoder(encoder, decoder, latent, **options)

@@ -1,0 +1,173 @@
+"""Stochastic gradient descent and Adam, over one flat buffer.
+
+All parameters are moved into one long array, of which each parameter's own array becomes a view.
+An update is then a handful of array operations whatever the number of parameters, and runs over
+blocks that fit the processor's cache, so that each value is fetched from memory once.
+"""
+
+import math
+
+import numpy as np
+
+from .autodiff import Tensor
+from .backend import array_module, to_device
+
+BLOCK = 1 << 15  # elements: 128 kB of float32, so that a block of each array fits a core's cache
+
+
+class Optimizer:
+    """What SGD and Adam share: the flat buffers, clipping, and the state for a checkpoint.
+
+    weight_decay  decoupled: every step also shrinks the parameters by lr · weight_decay
+                  (Loshchilov and Hutter 2019)
+    clip_norm     scale the gradient down to this global norm where it is larger
+    """
+
+    moments = 0  # how many running averages of the gradient the method keeps
+
+    def __init__(self, params, lr, weight_decay=0.0, clip_norm=None):
+        self.params = list(params)
+        if not self.params:
+            raise ValueError("an optimiser needs at least one parameter")
+        for i, p in enumerate(self.params):
+            if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
+                raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
+        if len({id(p) for p in self.params}) < len(self.params):
+            raise ValueError("a parameter is given twice")
+        if len({(p.dtype, p.device) for p in self.params}) > 1:
+            kinds = sorted({f"{p.dtype} on the {p.device}" for p in self.params})
+            raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
+        for name, value in (("lr", lr), ("weight_decay", weight_decay), ("clip_norm", clip_norm)):
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a finite number, not negative, got {value}")
+        self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
+        self.steps = 0
+
+        xp = array_module(self.params[0].data)
+        self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
+        self.gradient = xp.zeros_like(self.flat)
+        self.moment = xp.zeros((self.moments, self.flat.size), self.flat.dtype)
+        self.views, self.slots, start = [], [], 0
+        for p in self.params:
+            stop = start + p.size
+            self.views.append(self.flat[start:stop].reshape(p.shape))
+            self.slots.append(self.gradient[start:stop].reshape(p.shape))
+            p.data, start = self.views[-1], stop
+        size = BLOCK if xp is np else self.flat.size
+        self.blocks = [slice(i, i + size) for i in range(0, self.flat.size, size)]
+        self.scratch = xp.empty_like(self.flat[:size])
+
+    def zero_grad(self):
+        """Forget the gradients of the last step."""
+        for p in self.params:
+            p.grad = None
+
+    def step(self):
+        """Update the parameters by their gradients. Those without one count as having the gradient 0.
+
+        Raises FloatingPointError where a gradient is NaN or infinite, and then changes nothing.
+        """
+        norm = self._gather()
+        if self.clip_norm is not None and norm > self.clip_norm:
+            self.gradient *= self.clip_norm / norm
+        self.steps += 1
+        for block in self.blocks:
+            p, g = self.flat[block], self.gradient[block]
+            if self.weight_decay:
+                p *= 1 - self.lr * self.weight_decay
+            self._update(p, g, self.moment[:, block], self.scratch[: len(p)])
+
+    def _gather(self):
+        """Copy the gradients into the flat buffer; their global norm."""
+        for p, view, slot in zip(self.params, self.views, self.slots):
+            if p.data is not view:
+                raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change "
+                                   "its values in place, or make a new optimiser")
+            slot[...] = 0 if p.grad is None else p.grad.data
+        square = float(self.gradient @ self.gradient)
+        if not math.isfinite(square):
+            square = float((self.gradient.astype(np.float64) ** 2).sum())
+            if not math.isfinite(square):
+                raise FloatingPointError("a gradient is NaN or infinite; the parameters were left as they are")
+        return math.sqrt(square)
+
+    def _update(self, p, g, moment, scratch):
+        """Update one block of parameters p in place; g may be overwritten."""
+        raise NotImplementedError
+
+    def state_dict(self):
+        """The number of steps and the running averages, as NumPy arrays."""
+        return {"steps": np.array(self.steps), "moment": np.array(to_device(self.moment, "cpu"))}
+
+    def load_state_dict(self, state):
+        """Take the state that `state_dict` gave. Raises ValueError, and changes nothing, if it does not fit."""
+        if set(state) != {"steps", "moment"} or np.shape(state["moment"]) != self.moment.shape:
+            raise ValueError(f"the optimiser's state does not fit: expected steps and a moment of shape "
+                             f"{self.moment.shape}, got {({k: np.shape(v) for k, v in state.items()})}")
+        self.steps = int(state["steps"])
+        self.moment[...] = to_device(state["moment"], self.params[0].device)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum (Deep Learning, algorithm 8.2).
+
+        v ← momentum · v + g        θ ← θ - lr · v
+
+    nesterov looks a step ahead: θ ← θ - lr · (g + momentum · v).
+    """
+
+    moments = 1
+
+    def __init__(self, params, lr, momentum=0.0, *, nesterov=False, weight_decay=0.0, clip_norm=None):
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must be in [0, 1), not {momentum}")
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        self.momentum, self.nesterov = momentum, nesterov
+        super().__init__(params, lr, weight_decay, clip_norm)
+
+    def _update(self, p, g, moment, scratch):
+        xp = array_module(p)
+        v, = moment
+        v *= self.momentum
+        v += g
+        if self.nesterov:
+            g += xp.multiply(v, self.momentum, out=scratch)
+        else:
+            g = v
+        p -= xp.multiply(g, self.lr, out=scratch)
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1).
+
+        m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²
+        θ ← θ - lr · m̂ / (√v̂ + ε)    with m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
+
+    The buffers hold m / (1 - β₁) and v / (1 - β₂), which need no factor at the gradient; the
+    factors that are left are numbers, and go into the step size and ε.
+    """
+
+    moments = 2
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=0.0, clip_norm=None):
+        if not all(0 <= beta < 1 for beta in betas) or eps <= 0:
+            raise ValueError(f"betas must be in [0, 1) and eps above 0, not {betas} and {eps}")
+        self.betas, self.eps = betas, eps
+        super().__init__(params, lr, weight_decay, clip_norm)
+
+    def _update(self, p, g, moment, scratch):
+        xp = array_module(p)
+        m, v = moment
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += g
+        v *= beta2
+        v += xp.multiply(g, g, out=scratch)
+        scale_m = (1 - beta1) / (1 - beta1**self.steps)
+        scale_v = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
+        root = xp.sqrt(v, out=scratch)
+        root += self.eps / scale_v
+        step = xp.divide(m, root, out=scratch)
+        step *= self.lr * scale_m / scale_v
+        p -= step

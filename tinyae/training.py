@@ -1,0 +1,262 @@
+"""Training: `fit` runs the epochs, shows progress, and can be stopped and resumed at any moment."""
+
+import math
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+from . import checkpoint as checkpoints
+from .autodiff import Tensor, first_nonfinite, grad, no_grad
+from .backend import keep_freed_memory, random_generator, to_device
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was."""
+
+
+def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, checkpoint=None, resume=False,
+        settings=None, stream=None):
+    """Train the model by minibatch gradient descent until so many epochs are done.
+
+    model       has `loss(x, rng)`, which gives the loss to minimise and a dict of its terms
+    train       an array of examples (N, ...); each epoch takes them in a new order drawn from rng,
+                in batches of batch_size, of which the last may be smaller
+    held_out    examples on which the loss is reported after each epoch, with the same noise each time
+    checkpoint  a path: after each epoch the whole state of the run is saved there
+    resume      go on from that checkpoint; the run ends with the same bits as one never stopped
+    settings    a dict that a run and its resumption must have in common (model sizes, seed, ...)
+    stream      where progress is shown, by default standard error
+
+    Returns the history, a dict for each epoch: {"epoch", "seconds", "train": {...}, "held_out": {...}},
+    with the losses in nats per example, by term and together as "loss".
+
+    Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
+    FloatingPointError, naming the epoch, the step and the operation, where the loss or a gradient
+    stops being finite. The model keeps the parameters that it had before that step.
+    """
+    train = _examples(train, "train")
+    held_out = None if held_out is None else _examples(held_out, "held_out")
+    if epochs < 0 or batch_size < 1:
+        raise ValueError(f"epochs must not be negative and batch_size at least 1, not {epochs} and {batch_size}")
+    if resume and checkpoint is None:
+        raise ValueError("resume needs the path of a checkpoint")
+    if not hasattr(rng, "bit_generator"):
+        raise TypeError(f"rng must be a Generator such as numpy.random.default_rng(0), not {type(rng).__name__}")
+    keep_freed_memory()
+    settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train)}
+    run = _Run(model, optimizer, rng, checkpoint, settings)
+    if resume:
+        run.load()
+    device = model.parameters()[0].device
+    progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train) / batch_size))
+
+    with _interrupt_flag() as interrupted:
+        for epoch in range(len(run.history) + 1, epochs + 1):
+            started, totals = time.perf_counter(), {}
+            # rng decides the order and seeds the noise, so that its state at the end of an epoch
+            # is all the randomness that a checkpoint has to hold, on any device.
+            order = rng.permutation(len(train))
+            noise = random_generator(int(rng.integers(2**32)), device)
+            for step, start in enumerate(range(0, len(train), batch_size), 1):
+                batch = train[order[start : start + batch_size]]
+                terms = _step(model, optimizer, Tensor(to_device(batch, device)), noise,
+                              f"epoch {epoch}, step {step}")
+                _accumulate(totals, terms, len(batch))
+                progress.step(epoch, step, terms["loss"])
+                if interrupted.is_set():
+                    progress.clear()
+                    raise Interrupted(f"stopped in epoch {epoch} after step {step}; " + run.where_to_resume())
+            record = {"epoch": epoch, "train": _averages(totals, len(train))}
+            if held_out is not None:
+                record["held_out"] = evaluate(model, held_out, random_generator(run.evaluation_seed, device))
+            record["seconds"] = time.perf_counter() - started
+            run.history.append(record)
+            run.save()
+            progress.epoch(record)
+            if interrupted.is_set():
+                raise Interrupted(f"stopped after epoch {epoch}; " + run.where_to_resume())
+    return run.history
+
+
+def evaluate(model, examples, rng, batch_size=500):
+    """The loss and its terms on the examples, averaged, without training."""
+    totals, device = {}, model.parameters()[0].device
+    with no_grad():
+        for start in range(0, len(examples), batch_size):
+            batch = examples[start : start + batch_size]
+            loss, terms = model.loss(Tensor(to_device(batch, device)), rng)
+            _accumulate(totals, {"loss": loss.item(), **{k: t.item() for k, t in terms.items()}}, len(batch))
+    return _averages(totals, len(examples))
+
+
+def _examples(array, name):
+    if not hasattr(array, "dtype") or array.dtype.kind != "f" or array.ndim < 1 or len(array) == 0:
+        came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
+        raise ValueError(f"{name} must be a floating-point array of at least one example (N, ...), not {came}")
+    return array
+
+
+def _step(model, optimizer, batch, rng, where):
+    """One update of the parameters; the loss and its terms as numbers."""
+    loss, terms = model.loss(batch, rng)
+    numbers = {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
+    if not math.isfinite(numbers["loss"]):
+        raise FloatingPointError(f"the loss became {numbers['loss']} in {where}; {_blame(model, loss)}")
+    optimizer.zero_grad()
+    loss.backward()
+    try:
+        optimizer.step()
+    except FloatingPointError as error:
+        # A gradient is a result with a history too, if asked for: look for the culprit there.
+        parameters = model.parameters()
+        for (name, _), g in zip(model.named_parameters(), grad(loss, parameters, create_graph=True)):
+            if first_nonfinite(g) is not None:
+                raise FloatingPointError(f"the gradient of {name} stopped being finite in {where}; "
+                                         + _blame(model, g)) from error
+        raise
+    return numbers
+
+
+def _blame(model, result):
+    """The first value on the way to the result that is not finite, in words."""
+    culprit = first_nonfinite(result)
+    if culprit.node is not None:
+        shapes = ", ".join(str(getattr(x, "shape", x)) for x in culprit.node.inputs)
+        return f"the first operation to give such a value was {culprit.node.operation.__name__}({shapes})"
+    for name, parameter in model.named_parameters():
+        if parameter is culprit:
+            return f"the parameter {name} held such a value before"
+    return f"the data held such a value before (shape {culprit.shape})"
+
+
+def _accumulate(totals, terms, count):
+    for name, value in terms.items():
+        totals[name] = totals.get(name, 0.0) + value * count
+
+
+def _averages(totals, count):
+    return {name: total / count for name, total in totals.items()}
+
+
+class _Run:
+    """What a run must remember to go on after the program has been stopped."""
+
+    def __init__(self, model, optimizer, rng, path, settings):
+        self.model, self.optimizer, self.rng = model, optimizer, rng
+        self.path, self.settings = path, settings
+        self.history = []
+        self.evaluation_seed = int(rng.integers(2**32))
+
+    def save(self):
+        if self.path is None:
+            return
+        arrays = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        arrays |= {f"optimizer/{name}": value for name, value in self.optimizer.state_dict().items()}
+        checkpoints.save(self.path, arrays, {
+            "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
+            "optimizer": type(self.optimizer).__name__, "rng": self.rng.bit_generator.state,
+        })
+
+    def load(self):
+        """Everything is checked before anything is changed."""
+        arrays, meta = checkpoints.load(self.path)
+        if not isinstance(meta, dict) or "history" not in meta:
+            raise ValueError(f"{self.path} is a checkpoint, but not of a training run")
+        mine = {**self.settings, "optimizer": type(self.optimizer).__name__}
+        theirs = {**meta["settings"], "optimizer": meta["optimizer"]}
+        differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
+                  for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
+        if differ:
+            raise ValueError(f"{self.path} belongs to another run: " + "; ".join(differ))
+        before = self.model.state_dict()
+        self.model.load_state_dict(_part(arrays, "model/"))
+        try:
+            self.optimizer.load_state_dict(_part(arrays, "optimizer/"))
+            self.rng.bit_generator.state = meta["rng"]
+        except ValueError:
+            self.model.load_state_dict(before)
+            raise
+        self.history, self.evaluation_seed = meta["history"], meta["evaluation_seed"]
+
+    def where_to_resume(self):
+        if self.path is None:
+            return "no checkpoint was asked for, so the run cannot be resumed"
+        if not self.history:
+            return f"no epoch was complete, so {self.path} was not written; start afresh"
+        return f"{self.path} holds epoch {len(self.history)}: resume the run to go on from there"
+
+
+def _part(arrays, prefix):
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+@contextmanager
+def _interrupt_flag():
+    """An event that Ctrl-C sets, where it would otherwise break off whatever is being computed.
+
+    A second Ctrl-C breaks off at once. Outside the main thread, which alone may handle signals,
+    the event is never set.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def handler(signum, frame):
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Progress:
+    """A line for each epoch; on a terminal also a bar with the loss and the time left."""
+
+    WIDTH = 24
+
+    def __init__(self, stream, epochs, steps):
+        self.stream, self.epochs, self.steps = stream, epochs, steps
+        self.live = stream.isatty()
+        self.started = self.drawn = time.monotonic()
+        self.first = None  # the number of steps done before this run, if it was resumed
+
+    def step(self, epoch, step, loss):
+        done = (epoch - 1) * self.steps + step
+        if self.first is None:
+            self.first = done - 1
+        now = time.monotonic()
+        if not self.live or (now - self.drawn < 0.1 and step < self.steps):
+            return
+        self.drawn = now
+        left = (now - self.started) / (done - self.first) * (self.epochs * self.steps - done)
+        filled = self.WIDTH * step // self.steps
+        bar = "█" * filled + "░" * (self.WIDTH - filled)
+        self.stream.write(f"\r\033[Kepoch {epoch}/{self.epochs} {bar} loss {loss:.4g}, "
+                          f"{_minutes(left)} left")
+        self.stream.flush()
+
+    def clear(self):
+        if self.live:
+            self.stream.write("\r\033[K")
+
+    def epoch(self, record):
+        self.clear()
+        parts = [f"{name} {_losses(record[key])}"
+                 for key, name in (("train", "train"), ("held_out", "held-out")) if key in record]
+        print(f"epoch {record['epoch']}/{self.epochs}: {'; '.join(parts)}; {record['seconds']:.1f} s",
+              file=self.stream, flush=True)
+
+
+def _losses(terms):
+    rest = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
+    return f"{terms['loss']:.5g}" + (f" ({rest})" if rest else "")
+
+
+def _minutes(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
