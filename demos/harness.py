@@ -1,0 +1,129 @@
+"""What every demo shares: the common options, the data, and the report of its claims."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyae import data
+from tinyae.backend import device_module
+from tinyae.training import Interrupted
+
+
+def parser(name, doc, *, epochs=None, images=True):
+    """An argument parser with the options that all demos have in common.
+
+    epochs  the default number of epochs for each kind of data, or None where nothing is trained
+    images  whether the demo can run on real digits
+    """
+    p = argparse.ArgumentParser(prog=f"python -m demos.{name}", description=doc.splitlines()[0])
+    if images:
+        p.add_argument("--data", choices=("strokes", "mnist"), default="strokes",
+                       help="digits drawn by code (offline), or the real MNIST (default: strokes)")
+    if epochs:
+        said = ", ".join(f"{n} on {kind}" for kind, n in epochs.items())
+        p.add_argument("--epochs", type=whole(0), help=f"times through the training data (default: {said})")
+    p.add_argument("--seed", type=whole(0), default=0, help="seed of all randomness (default: 0)")
+    p.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
+    p.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
+    p.add_argument("--quick", action="store_true",
+                   help="a few seconds on little data, to see that it runs; claims are not judged")
+    return p
+
+
+def whole(least):
+    """An argparse type: a whole number, not below `least`."""
+    def convert(text):
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
+        return number
+    convert.__name__ = "whole number"
+    return convert
+
+
+def real(above):
+    """An argparse type: a finite number above `above`."""
+    def convert(text):
+        number = float(text)
+        if not above < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be a finite number above {above:g}, not {text}")
+        return number
+    convert.__name__ = "number"
+    return convert
+
+
+class Digits(NamedTuple):
+    """Images (N, 28, 28, 1) and digits (N,), to train on and held out."""
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_digits(args, train=20_000, test=2_000):
+    """Strokes (so many) or all of MNIST; a small part of either with --quick."""
+    if args.data == "mnist":
+        digits = Digits(*data.load_mnist("train"), *data.load_mnist("test"))
+    else:
+        images, factors = data.strokes(train + test, np.random.default_rng([args.seed, 1]))
+        digits = Digits(images[:train], factors["digit"][:train], images[train:], factors["digit"][train:])
+    sizes = (512, 512, 256, 256) if args.quick else (None,) * 4
+    return Digits(*(array[:n] for array, n in zip(digits, sizes)))
+
+
+class Report:
+    """Collects what a demo measured, and says at the end what the lecture claims and whether it held."""
+
+    def __init__(self, name, args):
+        self.folder, self.quick = args.out / name, args.quick
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.metrics = {key: value for key, value in vars(args).items() if key in ("seed", "data", "device")}
+        self.claims = []
+
+    def save(self, fig, filename):
+        """Write a figure and say so."""
+        fig.savefig(self.folder / filename)
+        print(f"drew {self.folder / filename}")
+
+    def claim(self, id, says, measured, value, *, at_least=None, at_most=None):
+        """Judge one claim: the lecture says this, that was measured, and here is the bound it must meet."""
+        held = not (at_least is not None and not value >= at_least or at_most is not None and not value <= at_most)
+        bounds = {"at_least": at_least, "at_most": at_most}
+        self.claims.append({"id": id, "says": says, "measured": measured, "value": float(value),
+                            **{k: v for k, v in bounds.items() if v is not None},
+                            "held": None if self.quick else bool(held)})
+
+    def finish(self, **metrics):
+        """Write metrics.json, print the claims, and give the exit status: 1 if one did not hold."""
+        text = json.dumps({**self.metrics, **metrics, "claims": self.claims}, indent=2)
+        (self.folder / "metrics.json").write_text(text + "\n")
+        print(f"wrote {self.folder / 'metrics.json'}\n")
+        words = {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}
+        for c in self.claims:
+            bound = " and ".join(f"{k.replace('_', ' ')} {c[k]:g}" for k in ("at_least", "at_most") if k in c)
+            print(f"{words[c['held']]}: [{c['id']}] {c['says']}: {c['measured']} {c['value']:.3g} (asked: {bound})")
+        return int(any(c["held"] is False for c in self.claims))
+
+
+def run(main):
+    """Run a demo's main function as a program, with an exit status and readable errors.
+
+    Ctrl-C gives 130; what a user can mend (a missing file or device, a checkpoint of another run)
+    is one line without a traceback and gives 2.
+    """
+    try:
+        sys.exit(main())
+    except Interrupted as stop:
+        print(f"\n{stop}\nTo go on: the same command with --resume", file=sys.stderr)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)
+    except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

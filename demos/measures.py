@@ -1,0 +1,21 @@
+"""What the demos measure of images and codes."""
+
+import numpy as np
+
+
+def nearest(queries, reference, k):
+    """For each row of queries, the distances to the k nearest rows of reference and their numbers."""
+    queries, reference = queries.reshape(len(queries), -1), reference.reshape(len(reference), -1)
+    square = (queries**2).sum(1)[:, None] - 2 * queries @ reference.T + (reference**2).sum(1)
+    numbers = np.argpartition(square, k - 1, axis=1)[:, :k]
+    square = np.take_along_axis(square, numbers, axis=1)
+    order = np.argsort(square, axis=1)
+    return (np.sqrt(np.maximum(np.take_along_axis(square, order, axis=1), 0)),
+            np.take_along_axis(numbers, order, axis=1))
+
+
+def vote(queries, reference, labels, k=10):
+    """The digit that most of the k nearest reference rows carry, and the share of them that carry it."""
+    _, numbers = nearest(queries, reference, k)
+    counts = (labels[numbers][:, :, None] == np.arange(10)).sum(axis=1)
+    return counts.argmax(axis=1), counts.max(axis=1) / k

@@ -1,0 +1,131 @@
+"""A variational autoencoder learns to draw digits.
+
+The lectures: sampling the prior and decoding gives new images, and a two-dimensional latent space
+lays the digits out on a sheet on which neighbours look alike.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from demos.harness import Report, load_digits, parser, real, run, whole
+from demos.measures import nearest, vote
+from tinyae import Tensor, models, no_grad, optim, plots, training
+from tinyae.backend import random_generator
+
+TOPIC = "Variational and generative"
+EPOCHS = {"strokes": 40, "mnist": 20}
+
+
+def main(argv=None):
+    p = parser("vae", __doc__, epochs=EPOCHS)
+    p.add_argument("--hidden", type=whole(1), default=400, help="units in each hidden layer (default: 400)")
+    p.add_argument("--latent", type=whole(1), default=2, help="latent dimensions (default: 2)")
+    p.add_argument("--beta", type=real(0), default=1.0, help="weight of the KL term (default: 1)")
+    p.add_argument("--batch", type=whole(1), default=128, help="examples in a batch (default: 128)")
+    p.add_argument("--lr", type=real(0), default=1e-3, help="Adam's learning rate (default: 0.001)")
+    p.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    args = p.parse_args(argv)
+    epochs = args.epochs if args.epochs is not None else 2 if args.quick else EPOCHS[args.data]
+
+    report = Report("vae", args)
+    digits = load_digits(args)
+    rng = np.random.default_rng(args.seed)
+    model = models.dense_vae(digits.train.shape[1:], args.hidden, args.latent, rng, beta=args.beta).to(args.device)
+    history = training.fit(
+        model, optim.Adam(model.parameters(), args.lr), digits.train, held_out=digits.test,
+        epochs=epochs, batch_size=args.batch, rng=rng,
+        checkpoint=report.folder / "checkpoint.npz", resume=args.resume,
+        settings={key: getattr(args, key) for key in ("data", "seed", "hidden", "latent", "beta", "lr")},
+    )
+
+    draw(report, model, digits, history, args)
+    judge(report, model, digits, args)
+    noise = random_generator([args.seed, 2], args.device)
+    test = training.evaluate(model, digits.test, noise)
+    return report.finish(
+        test_elbo=-(test["reconstruction"] + test["kl"]), test_reconstruction=test["reconstruction"],
+        test_kl=test["kl"], epochs=len(history),
+        seconds_per_epoch=float(np.median([record["seconds"] for record in history])) if history else None,
+    )
+
+
+def decode(model, z, device):
+    """Images for latent vectors, as NumPy arrays."""
+    with no_grad():
+        return model.decode(Tensor(z.astype(np.float32)).to(device)).numpy()
+
+
+def draw(report, model, digits, history, args):
+    """The figures: reconstructions, the latent space or samples, and the loss."""
+    shown = digits.test[:10]
+    with no_grad():
+        copies = model.reconstruct(Tensor(shown).to(args.device)).numpy()
+    fig = plots.figure(8, 2.3, f"Above: held-out digits. Below: the same from {args.latent} numbers each")
+    plots.show_images(fig.subplots(), np.concatenate([shown, copies]), columns=10)
+    report.save(fig, "reconstructions.png")
+
+    if args.latent == 2:
+        with no_grad():
+            codes = model.encode(Tensor(digits.test).to(args.device))[0].numpy()
+        fig = plots.figure(11, 5.8, "Two numbers describe a digit: the latent space of a variational autoencoder")
+        left, right = fig.subplots(1, 2)
+        plots.scatter_codes(left, codes, digits.test_labels, "where the encoder puts held-out digits")
+        left.set_aspect("equal")
+        plots.show_images(right, decode(model, prior_grid(20), args.device), columns=20,
+                          title="what the decoder draws over the prior's quantiles")
+        right.set(xlabel="z₁ from 2.5 % to 97.5 %", ylabel="z₂ from 2.5 % to 97.5 %")
+        report.save(fig, "latent.png")
+    else:
+        z = np.random.default_rng([args.seed, 3]).standard_normal((100, args.latent))
+        fig = plots.figure(5.5, 5.8, f"New digits: z ~ N(0, I) in {args.latent} dimensions, decoded")
+        plots.show_images(fig.subplots(), decode(model, z, args.device), columns=10)
+        report.save(fig, "samples.png")
+
+    if history:
+        last = history[-1].get("held_out")
+        fig = plots.figure(6, 4, f"Held-out loss after {len(history)} epochs: {last['loss']:.1f} nats per image")
+        plots.loss_curves(fig.subplots(), history)
+        report.save(fig, "loss.png")
+
+
+def prior_grid(n):
+    """Latent vectors at n by n equally spaced quantiles of N(0, 1), z₂ running from top to bottom."""
+    quantiles = [NormalDist().inv_cdf(p) for p in np.linspace(0.025, 0.975, n)]
+    z2, z1 = np.meshgrid(quantiles[::-1], quantiles, indexing="ij")
+    return np.stack([z1, z2], axis=-1).reshape(-1, 2)
+
+
+def judge(report, model, digits, args):
+    """The claim `vae`, in numbers. Training images, by their digits, say what a drawing shows."""
+    rng = np.random.default_rng([args.seed, 4])
+    chosen = rng.permutation(len(digits.train))[:10_000]
+    known, labels = digits.train[chosen], digits.train_labels[chosen]
+    real_digits = digits.test[:1000]
+    samples = decode(model, rng.standard_normal((1000, args.latent)), args.device)
+
+    # A drawing is clear if at least 8 of the 10 training images nearest to it show one digit.
+    _, real_share = vote(real_digits, known, labels)
+    shown, share = vote(samples, known, labels)
+    clear = share >= 0.8
+    report.claim("vae", "decoding draws of the prior gives images of digits",
+                 "clear digits among samples, relative to held-out digits:",
+                 clear.mean() / max((real_share >= 0.8).mean(), 1e-9), at_least=0.5)
+    report.claim("vae", "and all kinds of them", "different digits in 1000 samples:",
+                 (np.bincount(shown[clear], minlength=10) >= 10).sum(), at_least=8)
+    copy, _ = nearest(samples, known, 1)
+    other, _ = nearest(real_digits, known, 1)
+    report.claim("vae", "they are new, not copies",
+                 "distance to the nearest training image, relative to that of held-out digits:",
+                 np.median(copy) / np.median(other), at_least=0.25)
+    if args.latent == 2:
+        with no_grad():
+            codes = [model.encode(Tensor(x).to(args.device))[0].numpy() for x in (known, digits.test)]
+        guess, _ = vote(codes[1], codes[0], labels)
+        report.claim("vae", "a 2-D latent space lays out a manifold of digits",
+                     "held-out digits whose neighbours on the sheet show the same digit:",
+                     (guess == digits.test_labels).mean(), at_least=0.6)
+
+
+if __name__ == "__main__":
+    run(main)
