@@ -69,6 +69,9 @@ class Tensor:
     def __len__(self):
         return len(self.data)
 
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))  # len refuses a scalar; without it, it would be empty
+
     def __bool__(self):
         return bool(self.data)
 
@@ -98,14 +101,16 @@ class Tensor:
         """The values on "cpu" or "gpu", as a new leaf unless they are there already."""
         return self if self.device == device else Tensor(to_device(self.data, device), self.requires_grad)
 
-    def backward(self, grad_output=None, create_graph=False):
+    def backward(self, grad_output=None):
         """Add d self / d leaf to the `grad` of every leaf that requires a gradient.
 
         grad_output is the gradient of self, and must be given unless self has one element.
         """
+        if not self.requires_grad:
+            raise ValueError("backward: this Tensor was not computed from any that requires a gradient")
         history = _history(self)
         leaves = [t for t in history if t.node is None and t.requires_grad]
-        for leaf, g in zip(leaves, _differentiate(self, history, leaves, grad_output, create_graph)):
+        for leaf, g in zip(leaves, _differentiate(self, history, leaves, grad_output, False)):
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
@@ -237,6 +242,8 @@ def grad(output, inputs, grad_output=None, create_graph=False):
     An input that output does not depend on has the gradient zero. Nothing is computed that no input
     asks for, and no Tensor's `grad` is touched.
     """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"grad: the output must be a Tensor, not {type(output).__name__}")
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, x in enumerate(wanted):
         if not isinstance(x, Tensor) or not x.requires_grad:
@@ -299,7 +306,8 @@ def _seed(output, grad_output):
 def _vjp(node, i, g, y):
     """The share of input i in the gradient g of y, in the shape and precision of that input."""
     x = node.inputs[i]
-    gx = _operand(node.operation.rule(i)(g, y, *node.inputs, **node.params))
+    gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
+    gx = gx if isinstance(gx, Tensor) else Tensor(gx)
     if gx.shape != x.shape:
         try:
             gx = sum_to(gx, shape=x.shape)

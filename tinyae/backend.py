@@ -87,7 +87,7 @@ def keep_freed_memory():
     except (AttributeError, OSError):  # not glibc: musl has no mallopt
         return False
     m_trim_threshold, m_mmap_threshold = -1, -3  # the numbers of malloc.h
-    largest = 1 << 30
     # An array above the mmap threshold is mapped afresh; freed memory at the heap's top above the
-    # trim threshold is returned. Both thresholds go out of the way.
-    return bool(mallopt(m_mmap_threshold, largest) and mallopt(m_trim_threshold, largest))
+    # trim threshold is returned. Both go out of the way; old glibc allows the first 32 MiB at most.
+    kept = mallopt(m_mmap_threshold, 1 << 30) or mallopt(m_mmap_threshold, 32 << 20)
+    return bool(kept and mallopt(m_trim_threshold, 1 << 30))

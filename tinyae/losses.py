@@ -11,13 +11,18 @@ import math
 from . import ops
 
 
-def _per_example(name, terms, *shapes):
-    """The mean over the batch of the sum over all other axes, after a check that the shapes agree."""
+def _check(name, *operands):
+    """Refuse operands of different shapes, which would broadcast in silence, and what is no batch."""
+    shapes = [x.shape for x in operands]
     if len(set(shapes)) > 1:
         raise ValueError(f"{name}: the shapes must be equal, not {', '.join(map(str, shapes))}")
     if not shapes[0]:
         raise ValueError(f"{name}: expected a batch of examples (N, ...), got a single number")
-    return ops.sum(terms) / shapes[0][0]
+
+
+def _per_example(terms):
+    """The mean over the batch of the sum over all other axes."""
+    return ops.sum(terms) / terms.shape[0]
 
 
 def mse(prediction, target):
@@ -26,8 +31,9 @@ def mse(prediction, target):
     The ½ makes the gradient x̂ - x at each example's output. Shapes (N, ...); raises ValueError
     where they differ.
     """
+    _check("mse", prediction, target)
     error = prediction - target
-    return _per_example("mse", 0.5 * error * error, prediction.shape, target.shape)
+    return _per_example(0.5 * error * error)
 
 
 def bernoulli_nll(logits, target):
@@ -36,8 +42,8 @@ def bernoulli_nll(logits, target):
     Computed as Σ softplus(l) - x l, which is exact where p rounds to 0 or 1. Its gradient is p - x
     at each example's logits. Shapes (N, ...); raises ValueError where they differ.
     """
-    terms = ops.softplus(logits) - logits * target
-    return _per_example("bernoulli_nll", terms, logits.shape, target.shape)
+    _check("bernoulli_nll", logits, target)
+    return _per_example(ops.softplus(logits) - logits * target)
 
 
 bernoulli_nll.mean = ops.sigmoid  # turns the decoder's output into the mean of p(x | h)
@@ -48,9 +54,9 @@ def gaussian_nll(mean, log_var, target):
 
     Shapes (N, ...); raises ValueError where they differ.
     """
+    _check("gaussian_nll", mean, log_var, target)
     error = target - mean
-    terms = 0.5 * (log_var + error * error * ops.exp(-log_var) + math.log(2 * math.pi))
-    return _per_example("gaussian_nll", terms, mean.shape, log_var.shape, target.shape)
+    return _per_example(0.5 * (log_var + error * error * ops.exp(-log_var) + math.log(2 * math.pi)))
 
 
 def gaussian_kl(mean, log_var, prior_mean=0.0, prior_log_var=0.0):
@@ -61,7 +67,7 @@ def gaussian_kl(mean, log_var, prior_mean=0.0, prior_log_var=0.0):
     By default p = N(0, I), the prior of a variational autoencoder (Kingma and Welling 2014,
     appendix B). mean and log_var have shape (N, ...), the prior's broadcast against them.
     """
+    _check("gaussian_kl", mean, log_var)
     shift = mean - prior_mean
     log_ratio = log_var - prior_log_var
-    terms = 0.5 * (ops.exp(log_ratio) - 1 - log_ratio + shift * shift * ops.exp(-1 * prior_log_var))
-    return _per_example("gaussian_kl", terms, mean.shape, log_var.shape)
+    return _per_example(0.5 * (ops.exp(log_ratio) - 1 - log_ratio + shift * shift * ops.exp(-1 * prior_log_var)))

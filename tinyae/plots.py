@@ -38,18 +38,26 @@ def show_images(axes, images, columns, title=""):
 
 
 def scatter_codes(axes, codes, labels, title=""):
-    """Draw two-dimensional codes, coloured by digit, each digit named at the median of its codes."""
-    for digit in range(10):
-        chosen = codes[labels == digit]
-        if len(chosen):
-            axes.scatter(*chosen.T, s=4, alpha=0.6, linewidths=0, color=COLOURS[digit])
-    for digit in range(10):
-        chosen = codes[labels == digit]
-        if len(chosen):
-            axes.text(*np.median(chosen, axis=0), str(digit), fontsize=12, weight="bold", ha="center",
-                      va="center", bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": COLOURS[digit]})
+    """Draw two-dimensional codes, coloured by digit, each digit named near the median of its codes."""
+    digits = np.unique(labels)
+    for digit in digits:
+        axes.scatter(*codes[labels == digit].T, s=4, alpha=0.6, linewidths=0, color=COLOURS[digit])
+    places = np.array([np.median(codes[labels == digit], axis=0) for digit in digits])
+    for digit, place in zip(digits, _apart(places, 0.06 * np.ptp(codes, axis=0).max())):
+        axes.text(*place, str(digit), fontsize=12, weight="bold", ha="center", va="center",
+                  bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": COLOURS[digit]})
     axes.set(xlabel="z₁", ylabel="z₂")
     axes.set_title(title, fontsize=11)
+
+
+def _apart(places, distance):
+    """The places, pushed away from each other until none is nearer than the distance to another."""
+    places = places.copy()
+    for _ in range(100):
+        away = places[:, None] - places
+        gap = np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-9)
+        places += (away / gap * np.maximum(distance - gap, 0) / 2).sum(axis=1)
+    return places
 
 
 def loss_curves(axes, history):

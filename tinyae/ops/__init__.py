@@ -27,6 +27,11 @@ def _transpose(x, *axes):
     return transpose(x, axes=(axes[0] if len(axes) == 1 else axes) or None)
 
 
+def _equality(operation):
+    """== and !=, which with None or a string are left to Python: never equal."""
+    return lambda a, b: NotImplemented if b is None or isinstance(b, str) else operation(a, b)
+
+
 _BINARY = {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power, "matmul": matmul}
 for _name, _operation in _BINARY.items():
     setattr(Tensor, f"__{_name}__", _operation)
@@ -35,7 +40,7 @@ for _name, _operation in _BINARY.items():
 for _name, _operation in {
     "__neg__": negative, "__abs__": abs, "__getitem__": getitem,
     "__gt__": greater, "__ge__": greater_equal, "__lt__": less, "__le__": less_equal,
-    "__eq__": equal, "__ne__": not_equal,
+    "__eq__": _equality(equal), "__ne__": _equality(not_equal),
     "sum": sum, "mean": mean, "max": max, "min": min, "var": var, "clip": clip, "astype": astype,
     "reshape": _reshape, "transpose": _transpose, "swapaxes": swapaxes, "squeeze": squeeze,
     "T": property(transpose),

@@ -61,13 +61,20 @@ def negative(x):
     return -x
 
 
+def _one_less(b, a):
+    """The exponent b - 1, but 1 where a factor 0 goes with 0⁻¹; a number stays a number."""
+    if not isinstance(b, Tensor):
+        return b - 1 if b else 1
+    return where(equal(a, 0) * equal(b, 0), 1, b - 1)
+
+
 subtract.defvjp(lambda g, y, a, b: g, lambda g, y, a, b: -g)
 multiply.defvjp(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
 divide.defvjp(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
 power.defvjp(
-    # Where b = 0 the derivative is 0, not 0 · a⁻¹; where a = 0 and b > 0 it is 0, not 0 · ln 0.
-    lambda g, y, a, b: g * b * a ** where(equal(b, 0), 1, b - 1),
-    lambda g, y, a, b: g * y * log(where(equal(a, 0), 1, a)),
+    # Where a = b = 0 the derivative is 0, not 0 · 0⁻¹; where a = 0 and b > 0 it is 0, not 0 · ln 0.
+    lambda g, y, a, b: g * b * a ** _one_less(b, a),
+    lambda g, y, a, b: g * y * (log(where(equal(a, 0), 1, a)) if isinstance(a, Tensor) else np.log(a or 1)),
 )
 negative.defvjp(lambda g, y, x: -g)
 
@@ -163,6 +170,7 @@ def where(condition, x, y):
 @primitive
 def clip(a, a_min=None, a_max=None):
     """a kept within [a_min, a_max], two numbers or None; the derivative is 1 inside, bounds included."""
+    a_min, a_max = (b.item() if isinstance(b, np.generic) else b for b in (a_min, a_max))
     return array_module(a).clip(a, a_min, a_max)
 
 

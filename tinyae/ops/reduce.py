@@ -5,7 +5,9 @@
 
 import math
 
-from ..autodiff import broadcast_to, primitive
+import numpy as np
+
+from ..autodiff import astype, broadcast_to, primitive
 from ..backend import array_module
 from .elementwise import equal, exp
 from .shape import reshape
@@ -45,7 +47,7 @@ def min(x, axis=None, *, keepdims=False):
 
 
 def _extreme_rule(g, y, x, axis, keepdims):
-    chosen = equal(x, _kept(y, x, axis, keepdims)) * 1.0
+    chosen = astype(equal(x, _kept(y, x, axis, keepdims)), dtype=x.dtype)
     return _kept(g, x, axis, keepdims) * chosen / sum(chosen, axis=axis, keepdims=True)
 
 
@@ -55,8 +57,9 @@ def logsumexp(x, axis=None, *, keepdims=False):
     xp = array_module(x)
     top = x.max(axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
-    y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
-    return y if keepdims else y.reshape(x.sum(axis=axis).shape)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right where every x is -inf
+        y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return y if keepdims else y.squeeze(axis)
 
 
 sum.defvjp(lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis, keepdims), shape=x.shape))

@@ -108,7 +108,9 @@ join.defvjp(_part)
 
 
 def concatenate(arrays, axis=0):
-    """Arrays joined along an axis that they have."""
+    """Arrays joined along an axis that they have, or flattened and joined where axis is None."""
+    if axis is None:
+        arrays, axis = [reshape(x, shape=-1) for x in arrays], 0
     return join(*arrays, axis=axis)
 
 
@@ -122,8 +124,8 @@ def split(x, indices_or_sections, axis=0):
 
     Raises ValueError where the axis does not divide into so many equal parts.
     """
-    n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
+    n = x.shape[_places("split", axis, x.ndim)[0]]
+    if isinstance(indices_or_sections, (int, np.integer)):
         if n % indices_or_sections:
             raise ValueError(f"split: an axis of {n} does not divide into {indices_or_sections} equal parts")
         step = n // indices_or_sections
@@ -133,13 +135,19 @@ def split(x, indices_or_sections, axis=0):
     return [getitem(x, index=_along(axis, x.ndim, a, b)) for a, b in zip(cuts, cuts[1:])]
 
 
+def _places(name, axis, ndim):
+    """The axes meant by a number or a tuple, counted from the front."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    places = [a % ndim for a in axes if -ndim <= a < ndim]
+    if len(set(places)) != len(axes):
+        raise ValueError(f"{name}: axis {axis} does not name {len(axes)} of {ndim} axes")
+    return places
+
+
 def expand_dims(x, axis):
     """x with new axes of size one at those places of the result; axis is a number or a tuple."""
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    ndim = x.ndim + len(axes)
-    places = {a % ndim if -ndim <= a < ndim else None for a in axes}
-    if len(places - {None}) != len(axes):
-        raise ValueError(f"expand_dims: axis {axis} does not name {len(axes)} of the {ndim} axes of the result")
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    places = _places("expand_dims", axis, ndim)
     sizes = iter(x.shape)
     return reshape(x, shape=tuple(1 if i in places else next(sizes) for i in range(ndim)))
 
@@ -151,7 +159,7 @@ def squeeze(x, axis=None):
     """
     if axis is None:
         return reshape(x, shape=tuple(n for n in x.shape if n != 1))
-    axes = [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = _places("squeeze", axis, x.ndim)
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError(f"squeeze: the axes {axis} of shape {x.shape} are not all of size one")
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))

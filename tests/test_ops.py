@@ -1,0 +1,616 @@
+"""Every operation: its value is NumPy's, its gradient is finite differences', to second order.
+
+One table serves all of it. A case is a function f(F, x, ...) in which F is either `tinyae.ops`,
+with Tensors, or NumPy, with arrays: so both must take the same names and arguments. A new
+primitive needs an entry in CASES; `test_every_primitive_has_a_case` says so.
+"""
+
+import operator
+
+import numpy as np
+import pytest
+
+from tinyae import Tensor, grad, gradcheck, ops
+from tinyae.autodiff import PRIMITIVES
+
+pytestmark = pytest.mark.filterwarnings("error")  # an operation that warns at a good point is wrong
+
+
+class Reference:
+    """NumPy, and by their formulas the functions that NumPy lacks."""
+
+    Tensor = staticmethod(np.asarray)
+    relu = staticmethod(lambda x: np.where(x > 0, x, 0))
+    leaky_relu = staticmethod(lambda x, slope=0.01: np.where(x > 0, x, slope * x))
+    sigmoid = staticmethod(lambda x: np.exp(x) / (1 + np.exp(x)))
+    softplus = staticmethod(lambda x: np.log(1 + np.exp(x)))
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def logsumexp(self, x, axis=None, *, keepdims=False):
+        return np.log(np.sum(np.exp(x), axis, keepdims=keepdims))
+
+    def softmax(self, x, axis=-1):
+        return np.exp(x) / np.sum(np.exp(x), axis, keepdims=True)
+
+    def log_softmax(self, x, axis=-1):
+        return np.log(self.softmax(x, axis))
+
+    def scatter(self, x, index, shape):
+        out = np.zeros(shape)
+        places = np.arange(out.size).reshape(shape)[index]  # which element each of x goes to
+        for place, value in zip(np.ravel(places), np.ravel(x)):
+            out.flat[place] += value
+        return out
+
+    def sum_to(self, x, shape):
+        out = np.zeros(shape)
+        view = np.broadcast_to(np.arange(out.size).reshape(shape), x.shape)
+        for place, value in zip(view.flat, x.flat):
+            out.flat[place] += value
+        return out
+
+
+def draw(shape, i=0):
+    """Distinct numbers of both signs, none near 0, a multiple of 0.05, or those of another i.
+
+    The i-th input of a case is drawn with that i, so no case is near a kink or a tie.
+    """
+    n = int(np.prod(shape))
+    k = np.random.default_rng(n + i).permutation(n)
+    return (np.where(k % 2, -1, 1) * (0.32 + 0.1 * k + 0.02 * i)).reshape(shape)
+
+
+def positive(*shape):
+    return np.abs(draw(shape, 3))
+
+
+def case(f, *inputs):
+    """f at inputs that are given as arrays, or as shapes to be filled by `draw`."""
+    return f, [draw(x, i) if isinstance(x, tuple) else x for i, x in enumerate(inputs)]
+
+
+CONST = np.array([0.5, -1.25, 2.0], dtype=np.float32)  # exact, so it fits either precision
+BROADCASTS = [
+    ((), ()), ((3,), ()), ((), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (3,)),
+    ((2, 1, 3), (2, 1)), ((1,), (1, 1)), ((0, 3), (3,)), ((1, 3), (0, 1)), ((2,), (0, 2)),
+]
+REDUCTIONS = [  # shape, then arguments
+    ((), {}), ((4,), {}), ((2, 3), {}), ((2, 3), {"keepdims": True}), ((2, 3), {"axis": 0}),
+    ((2, 3), {"axis": -1}), ((2, 3), {"axis": 1, "keepdims": True}), ((2, 1, 3), {"axis": (0, -1)}),
+    ((2, 2, 3), {"axis": (1, 2), "keepdims": True}), ((2, 3), {"axis": ()}), ((3, 1), {"axis": 1}),
+    ((0, 3), {"axis": 1}), ((2, 3), {"axis": (-2,)}),
+]
+
+
+def elementwise(name, *extra, make=draw):
+    """Cases for a function of one array: by name, at every kind of shape, also of strided views."""
+    def apply(F, x):
+        return getattr(F, name)(x)
+
+    shapes = (), (4,), (2, 3), (2, 1), (0, 2)
+    return [case(apply, make(s)) for s in shapes] + [
+        case(lambda F, x: apply(F, x.T), make((2, 3))),
+        case(lambda F, x: apply(F, x[::-2]), make((5, 2))),
+        *extra,
+    ]
+
+
+def binary(name, symbol=None, make=draw):
+    """Cases for a function of two arrays: broadcast against each other, numbers and constants."""
+    def apply(F, a, b):
+        return getattr(F, name)(a, b)
+
+    both = [apply] + ([lambda F, a, b: symbol(a, b)] if symbol else [])
+    cases = [case(f, make(s, 0), make(t, 1)) for f in both for s, t in BROADCASTS]
+    cases += [case(lambda F, a: apply(F, a, a), make((3,))),
+              case(lambda F, a, b: apply(F, a.T, b[::-2]), make((3, 2)), make((3, 3), 1))]
+    for f in both:
+        for c in 2, 0.7, np.float64(0.7), np.float32(0.5), np.int64(2), np.abs(CONST):
+            cases.append(case(lambda F, a, f=f, c=c: f(F, a, c), make((2, 3))))
+            cases.append(case(lambda F, a, f=f, c=c: f(F, c, a), make((2, 3))))
+    return cases
+
+
+def reduction(name, *extra):
+    def by_keyword(kw):
+        return lambda F, x: getattr(F, name)(x, **kw)
+
+    return [case(by_keyword(kw), shape) for shape, kw in REDUCTIONS] + [
+        case(lambda F, x: getattr(F, name)(x, 0), (2, 3)),
+        case(lambda F, x: getattr(F, name)(x, (0, 1), keepdims=True), (2, 3)),
+        *extra,
+    ]
+
+
+def at(shape, /, *args, **kw):
+    """A row of `arguments`: the input's shape, then the other arguments."""
+    return shape, args, kw
+
+
+def arguments(name, *rows):
+    """Cases for one function of one array with other arguments in each row."""
+    def apply(args, kw):
+        return lambda F, x: getattr(F, name)(x, *args, **kw)
+
+    return [case(apply(args, kw), shape) for shape, args, kw in rows]
+
+
+def positive_like(shape, i=0):
+    return np.abs(draw(shape, i))
+
+
+MASK = np.array([[True, False, True], [False, True, True]])
+INDICES = [  # an array's shape, and what may stand between the brackets
+    # basic: integers, slices, None, Ellipsis
+    ((4,), 1), ((4,), -1), ((4,), np.s_[1:3]), ((4,), np.s_[::-1]), ((5,), np.s_[4:0:-2]),
+    ((4,), np.s_[2:2]), ((2, 3), (1, 2)), ((2, 3), np.s_[:, -1]), ((2, 3), (None, 1, None)),
+    ((2, 3, 2), np.s_[..., 0]), ((2, 3, 2), np.s_[1, ..., ::-1]), ((), ()), ((), None),
+    ((4,), np.int64(2)), ((0, 2), np.s_[:]),
+    # masks and index arrays
+    ((2, 3), MASK), ((2, 3), (slice(None), np.array([True, False, True]))),
+    ((4,), [2, 0, 2]), ((4,), np.array([3, 3, 3, -1])), ((4,), np.array([[0, 1], [1, 0]])),
+    ((3, 2), np.array([], dtype=int)), ((3, 2), (np.array([0, 0, 2]), np.array([1, 1, 0]))),
+    ((3, 2), (np.arange(3), [1, 0, 1])), ((3, 2), (np.array([[0], [2]]), np.array([0, 1]))),
+    # mixed
+    ((3, 4), np.s_[0:3:2, [1, 1]]), ((2, 3), np.s_[None, [0, 0], ...]),
+    ((2, 3, 2), np.s_[[1, 0], :, [0, 0]]),
+]
+
+
+def getitem_by(index):
+    return lambda F, x: x[index]
+
+
+def scatter_by(index, shape):
+    reference = Reference().scatter
+    return lambda F, x: (ops.scatter if F is ops else reference)(x, index, shape)
+
+
+CASES = {
+    "add": binary("add", operator.add),
+    "subtract": binary("subtract", operator.sub),
+    "multiply": binary("multiply", operator.mul),
+    "divide": binary("divide", operator.truediv),
+    "maximum": binary("maximum"),
+    "minimum": binary("minimum"),
+    "power": binary("power", operator.pow, make=positive_like) + [
+        *[case(lambda F, a, n=n: a**n, (2, 3)) for n in (0, 1, 2, 3, -1, -2, 2.0, np.float64(3))],
+        case(lambda F, a: a ** np.int8([2, 3, -1]), (2, 3)),
+        case(lambda F, b: 2**b, (2, 3)),
+        case(lambda F, a, b: a**b, positive(3), np.array([0.0, 1.0, 2.0])),
+        case(lambda F, a: a ** F.Tensor(np.int8([2, 0, 1])), np.array([0.0, 0.0, 0.0])),
+    ],
+    "negative": elementwise("negative", case(lambda F, x: -x, (2, 3))),
+    "exp": elementwise("exp"),
+    "log": elementwise("log", make=positive_like),
+    "sqrt": elementwise("sqrt", make=positive_like),
+    "abs": elementwise("abs", case(lambda F, x: abs(x), (2, 3))),
+    "tanh": elementwise("tanh"),
+    "sigmoid": elementwise("sigmoid"),
+    "softplus": elementwise("softplus"),
+    "relu": elementwise("relu"),
+    "leaky_relu": elementwise("leaky_relu", case(lambda F, x: F.leaky_relu(x, 0.2), (2, 3))),
+    "where": [
+        *[case(lambda F, a, b: F.where(MASK, a, b), s, t)
+          for s, t in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (1, 3))]],
+        case(lambda F, a: F.where(MASK[0], a, 0), (2, 3)),
+        case(lambda F, a: F.where(a > 0, np.float64(1.5), a), (2, 3)),
+        case(lambda F, a: F.where(F.Tensor(MASK), a, CONST), (3,)),
+        case(lambda F, a: F.where(True, a, 1.0), (3,)),
+    ],
+    "clip": arguments("clip", at((2, 3), -0.35, 0.55), at((3,), a_min=0, a_max=1), at((), 0, 1),
+                      at((4,), None, 0.5), at((4,), 0.35, a_max=None),
+                      at((4,), np.float64(-0.35), np.float32(0.5)))
+    + [case(lambda F, x: x.clip(0, 1), (2, 3))],
+    "sum": reduction("sum", case(lambda F, x: x.sum(), (2, 3)),
+                     case(lambda F, x: x.sum(1), (2, 0))),
+    "mean": reduction("mean", case(lambda F, x: x.mean((0, 1)), (2, 3))),
+    "max": reduction("max", case(lambda F, x: x.max(axis=1), (2, 3))),
+    "min": reduction("min", case(lambda F, x: x.min(-1, keepdims=True), (2, 3))),
+    "var": reduction("var", case(lambda F, x: x.var(0), (2, 3)), *arguments(
+        "var", at((4,), ddof=1), at((2, 3), 1, ddof=1, keepdims=True))),
+    "logsumexp": reduction("logsumexp"),
+    "softmax": arguments("softmax", at((3,)), at((2, 3), 0), at((2, 3), axis=1), at((0, 3)),
+                         at((2, 1))),
+    "log_softmax": arguments("log_softmax", at((3,)), at((2, 3), 0), at((0, 3)),
+                             at((2, 3, 2), axis=-2)),
+    "matmul": [
+        case(f, s, t) for f in (lambda F, a, b: F.matmul(a, b), lambda F, a, b: a @ b)
+        for s, t in [
+            ((2, 3), (3, 2)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((1, 1), (1, 1)),
+            ((2, 2, 3), (2, 3, 1)), ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2)),
+            ((2, 1, 1, 2), (3, 2, 1)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,)),
+            ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((0,), (0,)), ((0, 2, 3), (3, 1)),
+        ]
+    ] + [
+        case(lambda F, a: a @ a, (2, 2)),
+        case(lambda F, a, b: a.T @ b[::2], (2, 3), (4, 2)),
+        case(lambda F, a: CONST @ a, (3, 2)),
+        case(lambda F, a: a @ CONST, (2, 3)),
+    ],
+    "reshape": arguments("reshape", at((2, 3), (3, 2)), at((2, 3), -1), at((), (1, 1)),
+                         at((2, 3), shape=(2, -1, 1)), at((1,), ()), at((0, 2), (0, 4)))
+    + [case(lambda F, x: x.T.reshape(2, -1), (4, 3)), case(lambda F, x: x.reshape((6,)), (2, 3))],
+    "transpose": arguments("transpose", at((2, 3)), at((2, 3, 1), (2, 0, 1)), at(()), at((0, 2)),
+                           at((2, 3, 2), axes=(1, -1, 0)), at((2, 3), [1, 0]))
+    + [case(lambda F, x: x.T, (2, 1, 3)), case(lambda F, x: x.transpose(), (2, 3)),
+       case(lambda F, x: x.transpose(1, 2, 0), (2, 1, 3)),
+       case(lambda F, x: x.transpose((1, 2, 0)), (2, 1, 3))],
+    "swapaxes": arguments("swapaxes", at((2, 3), 0, 1), at((2, 3, 1), -1, 0), at((2,), 0, 0),
+                          at((2, 0, 1), axis1=1, axis2=2))
+    + [case(lambda F, x: x.swapaxes(0, 1), (2, 3))],
+    "broadcast_to": arguments("broadcast_to", at((), (2,)), at((3,), (2, 3)), at((2, 1), (2, 3)),
+                              at((1, 2, 1), (2, 1, 2, 3)), at((1, 2), (0, 2)),
+                              at((2,), shape=(2,))),
+    "sum_to": arguments("sum_to", at((2,), ()), at((2, 3), (3,)), at((2, 3), (2, 1)),
+                        at((2, 1, 2, 3), (1, 2, 1)), at((0, 2), (1, 2)), at((0, 2), (2,)),
+                        at((2,), shape=(2,))),
+    "getitem": [case(getitem_by(index), shape) for shape, index in INDICES] + [
+        case(lambda F, x: x[F.Tensor([2, 0, 2])], (3, 2)),
+        case(lambda F, x: x[F.Tensor(MASK)], (2, 3)),
+        case(lambda F, x: x[:, F.Tensor(MASK)[0]], (2, 3)),
+        case(lambda F, x: x[x > 0], (2, 3)),
+        case(lambda F, x: x.T[1:, ::-1], (2, 3)),
+    ],
+    "scatter": [case(scatter_by(index, shape), draw(shape)[index].shape)
+                for shape, index in INDICES],
+    "pad": arguments("pad", at((2, 3), 1), at((2, 3), (1, 0)), at((2,), pad_width=2), at((3,), 0),
+                     at((2, 1, 2), ((0, 0), (1, 2), (2, 0))), at((0, 2), 1)),
+    "concatenate": [
+        case(lambda F, a, b: F.concatenate([a, b]), (2, 3), (1, 3)),
+        case(lambda F, a, b: F.concatenate((a, b), 1), (2, 3), (2, 0)),
+        case(lambda F, a, b, c: F.concatenate([a, b, c], axis=-1), (2, 1), (2, 2), (2, 1)),
+        case(lambda F, a: F.concatenate([a, CONST, a]), (3,)),
+        case(lambda F, a: F.concatenate([a]), (2,)),
+        case(lambda F, a, b: F.concatenate([a.T, b[::2]]), (2, 3), (3, 2)),
+    ],
+    "stack": [
+        case(lambda F, a, b: F.stack([a, b]), (2, 3), (2, 3)),
+        case(lambda F, a, b: F.stack((a, b), -1), (2, 3), (2, 3)),
+        case(lambda F, a, b: F.stack([a, b, a], axis=1), (2, 0), (2, 0)),
+        case(lambda F, a, b: F.stack([a, b]), (), ()),
+        case(lambda F, a: F.stack([a, CONST]), (3,)),
+    ],
+    "split": arguments("split", at((4, 2), 2), at((2, 3), 3, 1), at((5,), [1, 3]), at((0, 2), 2),
+                       at((2, 4), (1,), axis=-1), at((4,), [3, 1, 9]),
+                       at((3,), indices_or_sections=1)),
+    "expand_dims": arguments("expand_dims", at((2, 3), 0), at((2, 3), -1), at((), 0), at((0,), 1),
+                             at((2, 3), axis=(0, -2))),
+    "squeeze": arguments("squeeze", at((1, 2, 1)), at((1, 2, 1), 0), at((1, 2, 1), -1), at(()),
+                         at((1, 2, 1), axis=(0, 2)), at((2, 3)), at((1, 0), 0))
+    + [case(lambda F, x: x.squeeze(), (1, 2))],
+    "astype": [case(lambda F, x: x.astype(np.float64), (2, 3)),
+               case(lambda F, x: x.astype("float64"), ())],
+}
+
+# Primitives that the public function of another name is made of.
+COVERED_BY = {"join": "concatenate", "matrix_product": "matmul"}
+COMPARISONS = ["equal", "not_equal", "greater", "greater_equal", "less", "less_equal"]
+CONSTANT = COMPARISONS + ["isfinite", "sign"]  # their derivative is zero, so nothing is recorded
+
+ALL = [pytest.param(*c, id=f"{name}-{i}")
+       for name, cases in CASES.items() for i, c in enumerate(cases)]
+PRECISE = [p for p in ALL if not p.id.startswith("astype")]
+each_case = pytest.mark.parametrize("f, inputs", ALL)
+
+
+def as_list(outputs):
+    return outputs if isinstance(outputs, list) else [outputs]
+
+
+def total(outputs):
+    """The outputs as one number, whose gradient differs from entry to entry."""
+    weights = [Tensor(draw(y.shape, k).astype(y.dtype), requires_grad=True)
+               for k, y in enumerate(as_list(outputs))]
+    return sum(ops.sum(v * y) for v, y in zip(weights, as_list(outputs)))
+
+
+def graph(outputs):
+    """Every Tensor that the outputs were computed from, themselves included."""
+    seen, stack = {}, list(outputs)
+    while stack:
+        t = stack.pop()
+        if isinstance(t, Tensor) and id(t) not in seen:
+            seen[id(t)] = t
+            stack += t.node.inputs if t.node else []
+    return list(seen.values())
+
+
+def own(functions):
+    return {f.__name__ for f in functions if getattr(f, "__module__", "").startswith("tinyae.")}
+
+
+# The table is complete.
+
+
+def test_every_primitive_has_a_case():
+    missing = own(PRIMITIVES.values()) - set(CASES) - set(COVERED_BY)
+    assert not missing, "add cases for these to CASES"
+
+
+def test_every_differentiable_function_of_ops_has_a_case():
+    public = {n: f for n, f in vars(ops).items() if callable(f) and n[0] != "_" and f is not Tensor}
+    missing = own(public.values()) - set(CASES) - set(CONSTANT)
+    assert not missing, "add cases for these to CASES"
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n in PRIMITIVES])
+def test_each_case_of_a_primitive_uses_it(name):
+    for f, inputs in CASES[name]:
+        outputs = as_list(f(ops, *[Tensor(x, requires_grad=True) for x in inputs]))
+        assert name in {t.node.operation.__name__ for t in graph(outputs) if t.node}
+
+
+# Values and gradients.
+
+
+@each_case
+def test_gradient_to_second_order(f, inputs):
+    gradcheck(lambda *xs: f(ops, *xs), inputs, order=2)
+
+
+@each_case
+def test_value_is_numpys(f, inputs):
+    ours = as_list(f(ops, *[Tensor(x) for x in inputs]))
+    numpys = as_list(f(Reference(), *inputs))
+    assert len(ours) == len(numpys)
+    for y, expected in zip(ours, numpys):
+        assert type(y) is Tensor
+        assert y.shape == np.shape(expected)
+        np.testing.assert_allclose(y.data, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f, inputs", PRECISE)
+def test_precision_is_kept(f, inputs, dtype):
+    xs = [Tensor(x.astype(dtype), requires_grad=True) for x in inputs]
+    outputs = as_list(f(ops, *xs))
+    assert [y.dtype for y in outputs] == [dtype] * len(outputs)
+    grads = grad(total(outputs), xs, create_graph=True)
+    assert [g.dtype for g in grads] == [dtype] * len(xs)
+    assert [g.shape for g in grads] == [x.shape for x in xs]
+    assert [g.dtype for g in grad(total(grads), xs)] == [dtype] * len(xs)
+
+
+@pytest.mark.parametrize("f, inputs", PRECISE)
+def test_no_step_of_a_float32_gradient_is_float64(f, inputs):
+    """Which would be cast back in the end, but take twice the time and memory on the way."""
+    xs = [Tensor(x.astype(np.float32), requires_grad=True) for x in inputs]
+    grads = grad(total(f(ops, *xs)), xs, create_graph=True)
+    assert np.dtype(np.float64) not in {t.dtype for t in graph(grads)}
+
+
+LAYOUTS = {
+    "columns first": np.asfortranarray,
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "read-only": lambda x: np.broadcast_to(x, x.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", CASES)
+def test_layout_in_memory_does_not_matter(name, layout):
+    for f, inputs in CASES[name]:
+        results = []
+        for arrange in np.copy, LAYOUTS[layout]:
+            xs = [Tensor(arrange(x) if x.ndim else x, requires_grad=True) for x in inputs]
+            outputs = as_list(f(ops, *xs))
+            results.append([y.data for y in outputs + grad(total(outputs), xs)])
+        for a, b in zip(*results):
+            np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inputs_are_left_as_they_were(name):
+    for f, inputs in CASES[name]:
+        before = [x.copy() for x in inputs]
+        xs = [Tensor(x, requires_grad=True) for x in inputs]
+        grad(total(f(ops, *xs)), xs)
+        for x, y in zip(inputs, before):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+@pytest.mark.parametrize("other", [CONST, 0.5, Tensor(CONST), np.float64(2)], ids=repr)
+def test_comparisons_are_numpys_and_constant(name, other):
+    x = Tensor(np.array([[0.5, 0.0, 2.0], [1.0, -1.25, 3.0]]), requires_grad=True)
+    y = getattr(ops, name)(x, other)
+    expected = getattr(np, name)(x.data, other.data if isinstance(other, Tensor) else other)
+    assert y.dtype == bool and not y.requires_grad
+    np.testing.assert_array_equal(y.data, expected)
+
+
+def test_comparison_operators():
+    a, b = Tensor([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
+    for compare in operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne:
+        np.testing.assert_array_equal(compare(a, b).data, compare(a.data, b))
+        np.testing.assert_array_equal(compare(b, a).data, compare(b, a.data))
+        np.testing.assert_array_equal(compare(2, a).data, compare(2, a.data))
+
+
+def test_sign_and_isfinite():
+    x = Tensor(np.array([-2.0, 0.0, 3.0, np.inf, np.nan]), requires_grad=True)
+    np.testing.assert_array_equal(ops.sign(x).data[:4], [-1, 0, 1, 1])
+    np.testing.assert_array_equal(ops.isfinite(x).data, [True, True, True, False, False])
+    assert not ops.sign(x).requires_grad and not ops.isfinite(x).requires_grad
+
+
+def test_astype_changes_precision_and_the_gradient_comes_back_in_the_old_one():
+    x = Tensor(np.array([1.0, 2.0], dtype=np.float32), requires_grad=True)
+    y = ops.astype(x, np.float64)
+    g = grad(ops.sum(y * y), x)
+    assert y.dtype == np.float64 and g.dtype == np.float32
+    np.testing.assert_array_equal(g.data, [2, 4])
+    assert Tensor([1, 2]).astype(np.float32).dtype == np.float32
+    with pytest.raises(TypeError, match="floating-point"):
+        ops.astype(x, int)
+
+
+# Values at the points where the table may not go: kinks, ties, zeros, repeated indices.
+
+AT = {  # f, x, its gradient
+    "power 0 at 0": (lambda x: x**0, [0.0, 2.0], [0, 0]),
+    "power 1 at 0": (lambda x: x**1, [0.0, 2.0], [1, 1]),
+    "power 2 at 0": (lambda x: x**2, [0.0, -2.0], [0, -4]),
+    "power by array at 0": (lambda x: x ** np.array([0, 1, 2, 3]), [0.0] * 4, [0, 1, 0, 0]),
+    "0 to the power": (lambda x: 0.0**x, [1.0, 2.0], [0, 0]),
+    "relu at 0": (ops.relu, [0.0, -0.0, 1.0], [0, 0, 1]),
+    "abs at 0": (ops.abs, [0.0, -3.0], [0, -1]),
+    "clip at its bounds": (lambda x: ops.clip(x, 0, 1), [-1.0, 0.0, 0.5, 1.0, 2.0],
+                           [0, 1, 1, 1, 0]),
+    "max of a tie": (ops.max, [1.0, 3.0, 3.0, 2.0], [0, 0.5, 0.5, 0]),
+    "min of a tie": (ops.min, [1.0, 1.0, 1.0, 1.0], [0.25] * 4),
+    "max of ties by row": (lambda x: ops.max(x, 1), [[1.0, 1.0], [1.0, 2.0]], [[0.5, 0.5], [0, 1]]),
+    "maximum of equals": (lambda x: ops.maximum(x, 1), [0.0, 1.0, 2.0], [0, 0.5, 1]),
+    "minimum of equals": (lambda x: ops.minimum(1, x), [0.0, 1.0, 2.0], [1, 0.5, 0]),
+    "repeated index": (lambda x: x[[0, 2, 0, 0]], [1.0, 2.0, 3.0], [3, 0, 1]),
+    "repeated pair": (lambda x: x[[1, 1], [0, 0]], [[1.0, 2.0], [3.0, 4.0]], [[0, 0], [2, 0]]),
+    "repeated by Tensor": (lambda x: x[Tensor([1, 1, -1])], [1.0, 2.0], [0, 3]),
+}
+
+
+@pytest.mark.parametrize("f, x, expected", AT.values(), ids=AT)
+def test_gradient_at_special_points(f, x, expected):
+    x = Tensor(np.array(x), requires_grad=True)
+    np.testing.assert_array_equal(grad(ops.sum(f(x)), x).data, expected)
+
+
+def test_second_derivatives_of_powers_at_zero():
+    for n, expected in [(0, 0), (1, 0), (2, 2), (3, 0)]:
+        x = Tensor(np.array(0.0), requires_grad=True)
+        assert grad(grad(x**n, x, create_graph=True), x).item() == expected
+
+
+def test_scatter_adds_repeated_indices():
+    y = ops.scatter(Tensor([1.0, 10.0, 100.0]), [2, 0, 2], (4,))
+    np.testing.assert_array_equal(y.data, [10, 0, 101, 0])
+
+
+# Linear operations come as adjoint pairs: <A x, y> = <x, Aᵀ y>, and Aᵀ is the gradient's rule.
+
+
+def crop(pairs):
+    return lambda y: y[tuple(slice(a, n - b) for (a, b), n in zip(pairs, y.shape))]
+
+
+PAIRS = {
+    "reshape": ((2, 6), lambda x: ops.reshape(x, (3, 4)), lambda y: ops.reshape(y, (2, 6))),
+    "transpose": ((2, 3, 4), lambda x: ops.transpose(x, (1, 2, 0)),
+                  lambda y: ops.transpose(y, (2, 0, 1))),
+    "swapaxes": ((2, 3, 4), lambda x: ops.swapaxes(x, 0, 2), lambda y: ops.swapaxes(y, 0, 2)),
+    "broadcast_to": ((3, 1), lambda x: ops.broadcast_to(x, (2, 3, 4)),
+                     lambda y: ops.sum_to(y, (3, 1))),
+    "sum_to": ((2, 3, 4), lambda x: ops.sum_to(x, (3, 1)),
+               lambda y: ops.broadcast_to(y, (2, 3, 4))),
+    "slice": ((5, 3), lambda x: x[1::2, ::-1], lambda y: ops.scatter(y, np.s_[1::2, ::-1], (5, 3))),
+    "mask": ((2, 3), lambda x: x[MASK], lambda y: ops.scatter(y, MASK, (2, 3))),
+    "index array": ((4, 2), lambda x: x[[0, 3, 0]], lambda y: ops.scatter(y, [0, 3, 0], (4, 2))),
+    "scatter": ((3, 2), lambda x: ops.scatter(x, [0, 3, 0], (4, 2)), lambda y: y[[0, 3, 0]]),
+    "pad": ((2, 3), lambda x: ops.pad(x, ((1, 0), (2, 1))), crop(((1, 0), (2, 1)))),
+    "crop": ((4, 5), crop(((1, 0), (2, 1))), lambda y: ops.pad(y, ((1, 0), (2, 1)))),
+    "concatenate": ((2, 3), lambda x: ops.concatenate([x, 2 * x], axis=1),
+                    lambda y: (lambda a, b: a + 2 * b)(*ops.split(y, 2, axis=1))),
+    "split": ((2, 6), lambda x: ops.stack(ops.split(x, 3, axis=1)),
+              lambda y: ops.concatenate([y[0], y[1], y[2]], axis=1)),
+    "sum": ((2, 3), lambda x: ops.sum(x, 0), lambda y: ops.broadcast_to(y, (2, 3))),
+    "matmul": ((2, 3), lambda x: x @ draw((3, 4)), lambda y: y @ draw((3, 4)).T),
+}
+
+
+@pytest.mark.parametrize("shape, A, At", PAIRS.values(), ids=PAIRS)
+def test_adjoint_pairs(shape, A, At):
+    x = Tensor(draw(shape), requires_grad=True)
+    Ax = A(x)
+    y = Tensor(draw(Ax.shape, 1))
+    assert ops.sum(Ax * y).item() == pytest.approx(ops.sum(x * At(y)).item(), rel=1e-12)
+    np.testing.assert_allclose(grad(Ax, x, y).data, At(y).data, rtol=1e-12)
+
+
+# Stability: right where the plain formula overflows or divides 0 by 0.
+
+INF = np.inf
+STABLE = {  # f, x, its values, its gradient
+    "sigmoid": (ops.sigmoid, [-1e4, 0, 1e4, -INF, INF], [0, 0.5, 1, 0, 1], [0, 0.25, 0, 0, 0]),
+    "softplus": (ops.softplus, [-1e4, 0, 1e4, -INF], [0, np.log(2), 1e4, 0], [0, 0.5, 1, 0]),
+    "tanh": (ops.tanh, [-1e4, 1e4, -INF], [-1, 1, -1], [0, 0, 0]),
+    "relu": (ops.relu, [-1e4, 1e4, -INF], [0, 1e4, 0], [0, 1, 0]),
+    "logsumexp, large": (ops.logsumexp, [1e4, 1e4], 1e4 + np.log(2), [0.5, 0.5]),
+    "logsumexp, small": (ops.logsumexp, [-1e4, -1e4], -1e4 + np.log(2), [0.5, 0.5]),
+    "logsumexp, -inf": (ops.logsumexp, [-INF, 3.0], 3.0, [0, 1]),
+    "logsumexp, far apart": (lambda x: ops.logsumexp(x, 1), [[-1e4, 1e4], [0, -INF]], [1e4, 0],
+                             [[0, 1], [1, 0]]),
+    "log_softmax": (lambda x: ops.log_softmax(x)[1], [1e4, 0, -1e4], -1e4, [-1, 1, 0]),
+    "log_softmax, -inf": (lambda x: ops.log_softmax(x)[0], [0.0, -INF], 0, [0, 0]),
+    "softmax": (ops.softmax, [1e4, -1e4, -INF], [1, 0, 0], [0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f, x, value, gradient", STABLE.values(), ids=STABLE)
+def test_stable_at_extremes(f, x, value, gradient, dtype):
+    x = Tensor(np.array(x, dtype=dtype), requires_grad=True)
+    y = f(x)
+    np.testing.assert_allclose(y.data, value, rtol=1e-6)
+    rtol = 1e-3 if dtype == np.float32 else 1e-9  # float32 has no digit after 1e4's third decimal
+    np.testing.assert_allclose(grad(ops.sum(y), x).data, gradient, rtol=rtol)
+
+
+def test_logsumexp_of_nothing_but_minus_infinity():
+    assert ops.logsumexp(Tensor([-INF, -INF])).item() == -INF
+    x = Tensor([[-INF, -INF], [0.0, -INF]])
+    np.testing.assert_array_equal(ops.logsumexp(x, axis=1).data, [-INF, 0])
+
+
+def test_softplus_keeps_the_small_end():
+    x = Tensor(np.array([-50.0]))
+    np.testing.assert_allclose(ops.softplus(x).data, np.exp(x.data), rtol=1e-12)  # ln(1 + e) ≈ e
+
+
+# Errors: they say what came.
+
+X, V = Tensor(np.ones((2, 3))), Tensor(np.ones(4))
+ERRORS = {  # what is done, the exception, what its text must hold
+    "add": (lambda: X + V, ValueError, r"\(2, ?3\).*\(4,\)"),
+    "where": (lambda: ops.where(MASK, X, V), ValueError, r"\(2, ?3\).*\(4,\)"),
+    "matmul": (lambda: X @ X, ValueError, r"matmul.*\(2, 3\) and \(2, 3\)"),
+    "matmul, vector": (lambda: X @ V, ValueError, r"\(2, 3\) and \(4,\)"),
+    "matmul, vectors": (lambda: V @ np.ones(3), ValueError, r"\(4,\) and \(3,\)"),
+    "matmul, scalar": (lambda: X @ 2.0, ValueError, r"\(2, 3\) and \(\)"),
+    "matmul, batches": (lambda: np.ones((2, 2, 3)) @ Tensor(np.ones((3, 3, 2))), ValueError,
+                        r"\(2, ?2, ?3\).*\(3, ?3, ?2\)"),
+    "reshape": (lambda: X.reshape(4, 2), ValueError, r"size 6.*\(4, ?2\)"),
+    "transpose": (lambda: ops.transpose(X, (0, 1, 2)), ValueError, "axes"),
+    "swapaxes": (lambda: X.swapaxes(0, 2), ValueError, "axis2"),
+    "sum, axis": (lambda: X.sum(2), ValueError, "axis 2.*dimension 2"),
+    "sum, axis twice": (lambda: X.sum((0, 0)), ValueError, "duplicate"),
+    "mean, axis": (lambda: X.mean(-3), ValueError, "axis -3"),
+    "var, axis": (lambda: X.var(2), ValueError, "axis 2"),
+    "max, axis": (lambda: X.max(2), ValueError, "axis 2"),
+    "logsumexp, axis": (lambda: ops.logsumexp(X, 2), ValueError, "axis 2"),
+    "softmax, axis": (lambda: ops.softmax(X, 2), ValueError, "axis 2"),
+    "max of nothing": (lambda: Tensor(np.ones((0, 2))).max(0), ValueError, "zero-size"),
+    "broadcast_to": (lambda: ops.broadcast_to(X, (3, 2)), ValueError, r"\(2, ?3\).*\(3, ?2\)"),
+    "sum_to": (lambda: ops.sum_to(X, (2,)), ValueError, r"sum_to.*\(2,\).*\(2, 3\)"),
+    "sum_to, more axes": (lambda: ops.sum_to(X, (1, 2, 3)), ValueError, r"\(1, 2, 3\).*\(2, 3\)"),
+    "index": (lambda: X[2], IndexError, "index 2.*size 2"),
+    "indices": (lambda: X[0, 0, 0], IndexError, "too many indices"),
+    "concatenate": (lambda: ops.concatenate([X, Tensor(np.ones((2, 4)))]), ValueError, "3.*4"),
+    "stack": (lambda: ops.stack([X, Tensor(np.ones((2, 4)))]), ValueError, "3.*4"),
+    "split": (lambda: ops.split(X, 2, axis=1), ValueError, "split.*3.*2 equal"),
+    "split, axis": (lambda: ops.split(X, 2, axis=2), (ValueError, IndexError), "split.*axis 2"),
+    "expand_dims": (lambda: ops.expand_dims(X, 3), ValueError, "expand_dims.*axis 3"),
+    "expand_dims, twice": (lambda: ops.expand_dims(X, (0, 0)), ValueError, r"axis \(0, 0\)"),
+    "squeeze": (lambda: ops.squeeze(X, 0), ValueError, r"squeeze.*0.*\(2, 3\)"),
+    "squeeze, axis": (lambda: ops.squeeze(Tensor(np.ones((1, 3))), 2), ValueError, "squeeze.*2"),
+    "squeeze, 0-d": (lambda: ops.squeeze(Tensor(np.ones(())), 0), ValueError, "squeeze.*0"),
+    "pad": (lambda: ops.pad(X, ((1, 1),) * 3), ValueError, "broadcast"),
+}
+
+
+@pytest.mark.parametrize("do, exception, text", ERRORS.values(), ids=ERRORS)
+def test_errors(do, exception, text):
+    with pytest.raises(exception, match=f"(?s){text}"):
+        do()
