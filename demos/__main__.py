@@ -1,7 +1,8 @@
-"""List the demos: `python -m demos`."""
+"""List the demos: `python -m demos`, or only their names: `python -m demos --names`."""
 
 import importlib
 import pkgutil
+import sys
 
 import demos
 
@@ -14,6 +15,9 @@ def catalogue():
 
 
 def main():
+    if sys.argv[1:] == ["--names"]:
+        print(*(name for name, _ in catalogue()), sep="\n")
+        return
     topic = None
     for name, module in catalogue():
         if module.TOPIC != topic:

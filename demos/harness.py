@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import sys
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,12 +47,13 @@ def whole(least):
     return convert
 
 
-def real(above):
-    """An argparse type: a finite number above `above`."""
+def real(least=0.0, above=None):
+    """An argparse type: a finite number, above `above` if that is given, else not below `least`."""
     def convert(text):
         number = float(text)
-        if not above < number < float("inf"):
-            raise argparse.ArgumentTypeError(f"must be a finite number above {above:g}, not {text}")
+        if not (number > above if above is not None else number >= least) or math.isinf(number):
+            bound = f"above {above:g}" if above is not None else f"not below {least:g}"
+            raise argparse.ArgumentTypeError(f"must be a finite number {bound}, not {text}")
         return number
     convert.__name__ = "number"
     return convert
@@ -92,11 +95,14 @@ class Report:
 
     def claim(self, id, says, measured, value, *, at_least=None, at_most=None):
         """Judge one claim: the lecture says this, that was measured, and here is the bound it must meet."""
-        held = not (at_least is not None and not value >= at_least or at_most is not None and not value <= at_most)
+        held = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
         bounds = {"at_least": at_least, "at_most": at_most}
-        self.claims.append({"id": id, "says": says, "measured": measured, "value": float(value),
-                            **{k: v for k, v in bounds.items() if v is not None},
-                            "held": None if self.quick else bool(held)})
+        self.claims.append({
+            "id": id, "says": says, "measured": measured,
+            "value": None if math.isnan(value) else float(value),
+            **{k: v for k, v in bounds.items() if v is not None},
+            "held": None if self.quick else bool(held),
+        })
 
     def finish(self, **metrics):
         """Write metrics.json, print the claims, and give the exit status: 1 if one did not hold."""
@@ -105,8 +111,10 @@ class Report:
         print(f"wrote {self.folder / 'metrics.json'}\n")
         words = {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}
         for c in self.claims:
-            bound = " and ".join(f"{k.replace('_', ' ')} {c[k]:g}" for k in ("at_least", "at_most") if k in c)
-            print(f"{words[c['held']]}: [{c['id']}] {c['says']}: {c['measured']} {c['value']:.3g} (asked: {bound})")
+            bounds = [f"{k.replace('_', ' ')} {c[k]:g}" for k in ("at_least", "at_most") if k in c]
+            value = "NaN" if c["value"] is None else f"{c['value']:.3g}"
+            print(f"{words[c['held']]}: [{c['id']}] {c['says']}: {c['measured']} {value} "
+                  f"(asked: {' and '.join(bounds)})")
         return int(any(c["held"] is False for c in self.claims))
 
 
@@ -125,5 +133,6 @@ def run(main):
         print("\nstopped", file=sys.stderr)
         sys.exit(130)
     except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"error: {error}\n({Path(frame.filename).name}, line {frame.lineno})", file=sys.stderr)
         sys.exit(2)

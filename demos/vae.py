@@ -21,9 +21,9 @@ def main(argv=None):
     p = parser("vae", __doc__, epochs=EPOCHS)
     p.add_argument("--hidden", type=whole(1), default=400, help="units in each hidden layer (default: 400)")
     p.add_argument("--latent", type=whole(1), default=2, help="latent dimensions (default: 2)")
-    p.add_argument("--beta", type=real(0), default=1.0, help="weight of the KL term (default: 1)")
+    p.add_argument("--beta", type=real(), default=1.0, help="weight of the KL term (default: 1)")
     p.add_argument("--batch", type=whole(1), default=128, help="examples in a batch (default: 128)")
-    p.add_argument("--lr", type=real(0), default=1e-3, help="Adam's learning rate (default: 0.001)")
+    p.add_argument("--lr", type=real(above=0), default=1e-3, help="Adam's learning rate (default: 0.001)")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     args = p.parse_args(argv)
     epochs = args.epochs if args.epochs is not None else 2 if args.quick else EPOCHS[args.data]
@@ -31,7 +31,8 @@ def main(argv=None):
     report = Report("vae", args)
     digits = load_digits(args)
     rng = np.random.default_rng(args.seed)
-    model = models.dense_vae(digits.train.shape[1:], args.hidden, args.latent, rng, beta=args.beta).to(args.device)
+    shape = digits.train.shape[1:]
+    model = models.dense_vae(shape, args.hidden, args.latent, rng, beta=args.beta).to(args.device)
     history = training.fit(
         model, optim.Adam(model.parameters(), args.lr), digits.train, held_out=digits.test,
         epochs=epochs, batch_size=args.batch, rng=rng,
@@ -68,7 +69,7 @@ def draw(report, model, digits, history, args):
     if args.latent == 2:
         with no_grad():
             codes = model.encode(Tensor(digits.test).to(args.device))[0].numpy()
-        fig = plots.figure(11, 5.8, "Two numbers describe a digit: the latent space of a variational autoencoder")
+        fig = plots.figure(11, 5.8, "Two numbers describe a digit: the latent space of a VAE")
         left, right = fig.subplots(1, 2)
         plots.scatter_codes(left, codes, digits.test_labels, "where the encoder puts held-out digits")
         left.set_aspect("equal")
@@ -83,8 +84,9 @@ def draw(report, model, digits, history, args):
         report.save(fig, "samples.png")
 
     if history:
-        last = history[-1].get("held_out")
-        fig = plots.figure(6, 4, f"Held-out loss after {len(history)} epochs: {last['loss']:.1f} nats per image")
+        last = history[-1]["held_out"]
+        title = f"Held-out loss after {len(history)} epochs: {last['loss']:.1f} nats per image"
+        fig = plots.figure(6, 4, title)
         plots.loss_curves(fig.subplots(), history)
         report.save(fig, "loss.png")
 

@@ -319,7 +319,9 @@ def graph(outputs):
 
 
 def own(functions):
-    return {f.__name__ for f in functions if getattr(f, "__module__", "").startswith("tinyae.")}
+    """The names of those that are tinyae's; those of ops.patches have a table of their own."""
+    return {f.__name__ for f in functions
+            if getattr(f, "__module__", "").startswith("tinyae.") and f.__module__ != "tinyae.ops.patches"}
 
 
 # The table is complete.

@@ -187,6 +187,8 @@ def primitive(body):
             args = [bound.pop(name) for name in names[:count]]
             params = bound
         inputs = [_operand(a) for a in args]
+        if not any(isinstance(a, Tensor) for a in inputs):
+            inputs = [Tensor(float(a)) for a in inputs]  # numbers alone become float32, as anywhere
         params = {**defaults, **params}
         arrays = [a.data if isinstance(a, Tensor) else a for a in inputs]
         try:

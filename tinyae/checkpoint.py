@@ -16,7 +16,10 @@ def save(path, arrays, meta=None):
     at every moment path holds either the old checkpoint or the new one, whole.
     """
     path = Path(path)
-    header = np.array(json.dumps({"format": FORMAT, "meta": meta}, default=lambda array: array.tolist()))
+    header = np.array(_as_json({"format": FORMAT, "meta": meta}))
+    for name, array in arrays.items():
+        if getattr(array, "dtype", None) == object:
+            raise TypeError(f"{name} is an array of Python objects, which a checkpoint does not hold")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
     try:
@@ -42,10 +45,23 @@ def load(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            arrays = {name.removeprefix("arrays/"): file[name] for name in file.files if name != "header"}
-        found = header["format"]
+            arrays = {name.removeprefix("arrays/"): file[name + ".npy"]
+                      for name in file.files if name != "header"}
+        found, meta = header["format"], header["meta"]
+    except PermissionError:
+        raise
     except Exception as error:  # there is no telling what NumPy makes of a foreign file
-        raise ValueError(f"{path} is not a whole tinyae checkpoint ({type(error).__name__}: {error})") from error
+        raise ValueError(f"{path} is not a whole tinyae checkpoint "
+                         f"({type(error).__name__}: {error})") from error
     if found != FORMAT:
         raise ValueError(f"{path}: expected the format {FORMAT!r}, found {found!r}")
-    return arrays, header["meta"]
+    return arrays, meta
+
+
+def as_saved(meta):
+    """What `load` gives for this meta: tuples and arrays as lists, keys as text."""
+    return json.loads(_as_json(meta))
+
+
+def _as_json(meta):
+    return json.dumps(meta, default=lambda array: array.tolist())

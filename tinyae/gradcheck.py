@@ -55,7 +55,8 @@ def gradcheck(f, inputs, order=2):
     """
     tensors = [Tensor(x) for x in ([inputs] if hasattr(inputs, "dtype") else inputs)]
     if not tensors or order < 1:
-        raise ValueError(f"gradcheck needs an input and an order of at least 1, not {len(tensors)} and {order}")
+        raise ValueError(f"gradcheck needs an input and an order of at least 1, "
+                         f"not {len(tensors)} inputs and order {order}")
     arrays = [t.data.astype(np.float64) for t in tensors]
     return _check(f, arrays, [f"input {i}" for i in range(len(arrays))], order, 1)
 
@@ -159,8 +160,8 @@ def _failure(name, level, i, error, slack, expected, got, backward, forward, wei
         return ["  " + "".join(f"{cell:>16}" for cell in row) for row in rows]
 
     if not blamed.any():
-        lines = [f"f is not differentiable at this point: {name}, shape {expected.shape}, has a kink or a jump "
-                 f"within a step at {kink.sum()} of {kink.size} entries. The {what}:",
+        lines = [f"f is not differentiable at this point: {name}, shape {expected.shape}, has a kink "
+                 f"or a jump within a step at {kink.sum()} of {kink.size} entries. The {what}:",
                  *table(("slope below", "slope above", "engine"), kink, backward, forward, got), *note,
                  "This says nothing against the rule. Check it at a point farther from the kink."]
         return NotDifferentiable("\n".join(lines), level, i, expected, got, wrong)

@@ -70,4 +70,10 @@ def gaussian_kl(mean, log_var, prior_mean=0.0, prior_log_var=0.0):
     _check("gaussian_kl", mean, log_var)
     shift = mean - prior_mean
     log_ratio = log_var - prior_log_var
-    return _per_example(0.5 * (ops.exp(log_ratio) - 1 - log_ratio + shift * shift * ops.exp(-1 * prior_log_var)))
+    # A number stays a number, so that it takes the precision of the arrays.
+    exp = ops.exp if hasattr(prior_log_var, "dtype") else math.exp
+    terms = ops.exp(log_ratio) - 1 - log_ratio + shift * shift * exp(-prior_log_var)
+    if terms.shape != mean.shape:
+        raise ValueError(f"gaussian_kl: the prior must broadcast to shape {mean.shape}, "
+                         f"not beyond it, to {terms.shape}")
+    return _per_example(0.5 * terms)

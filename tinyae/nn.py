@@ -151,7 +151,7 @@ class Reshape(Module):
 
     def __call__(self, x):
         if math.prod(x.shape[1:]) != math.prod(self.shape):
-            raise ValueError(f"Reshape: an input of shape {x.shape} does not fill (N, {', '.join(map(str, self.shape))})")
+            raise ValueError(f"Reshape: examples of shape {x.shape[1:]} do not fill {self.shape}")
         return ops.reshape(x, shape=(x.shape[0], *self.shape))
 
     def __repr__(self):

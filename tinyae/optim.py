@@ -37,8 +37,8 @@ class Optimizer:
         if len({(p.dtype, p.device) for p in self.params}) > 1:
             kinds = sorted({f"{p.dtype} on the {p.device}" for p in self.params})
             raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
-        for name, value in (("lr", lr), ("weight_decay", weight_decay), ("clip_norm", clip_norm)):
-            if value is not None and not 0 <= value < math.inf:
+        for name, value in (("lr", lr), ("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
+            if value is None or not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a finite number, not negative, got {value}")
         self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
         self.steps = 0
@@ -84,11 +84,12 @@ class Optimizer:
                 raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change "
                                    "its values in place, or make a new optimiser")
             slot[...] = 0 if p.grad is None else p.grad.data
-        square = float(self.gradient @ self.gradient)
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            square = float(self.gradient @ self.gradient)
         if not math.isfinite(square):
             square = float((self.gradient.astype(np.float64) ** 2).sum())
             if not math.isfinite(square):
-                raise FloatingPointError("a gradient is NaN or infinite; the parameters were left as they are")
+                raise FloatingPointError("a gradient is NaN or infinite; no parameter was changed")
         return math.sqrt(square)
 
     def _update(self, p, g, moment, scratch):
@@ -97,13 +98,14 @@ class Optimizer:
 
     def state_dict(self):
         """The number of steps and the running averages, as NumPy arrays."""
-        return {"steps": np.array(self.steps), "moment": np.array(to_device(self.moment, "cpu"))}
+        return {"steps": np.array(self.steps, np.int64), "moment": np.array(to_device(self.moment, "cpu"))}
 
     def load_state_dict(self, state):
-        """Take the state that `state_dict` gave. Raises ValueError, and changes nothing, if it does not fit."""
-        if set(state) != {"steps", "moment"} or np.shape(state["moment"]) != self.moment.shape:
-            raise ValueError(f"the optimiser's state does not fit: expected steps and a moment of shape "
-                             f"{self.moment.shape}, got {({k: np.shape(v) for k, v in state.items()})}")
+        """Take the state that `state_dict` gave; raises ValueError, changing nothing, if it does not fit."""
+        came = {name: f"{value.dtype} {value.shape}" for name, value in state.items()}
+        expected = {"steps": "int64 ()", "moment": f"{self.moment.dtype} {self.moment.shape}"}
+        if came != expected:
+            raise ValueError(f"the optimiser's state does not fit: expected {expected}, got {came}")
         self.steps = int(state["steps"])
         self.moment[...] = to_device(state["moment"], self.params[0].device)
 
@@ -151,7 +153,7 @@ class Adam(Optimizer):
     moments = 2
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=0.0, clip_norm=None):
-        if not all(0 <= beta < 1 for beta in betas) or eps <= 0:
+        if not all(0 <= beta < 1 for beta in betas) or not 0 < eps < math.inf:
             raise ValueError(f"betas must be in [0, 1) and eps above 0, not {betas} and {eps}")
         self.betas, self.eps = betas, eps
         super().__init__(params, lr, weight_decay, clip_norm)

@@ -39,16 +39,20 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     train = _examples(train, "train")
     held_out = None if held_out is None else _examples(held_out, "held_out")
     if epochs < 0 or batch_size < 1:
-        raise ValueError(f"epochs must not be negative and batch_size at least 1, not {epochs} and {batch_size}")
+        raise ValueError(f"epochs must not be negative and batch_size at least 1, "
+                         f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
-    if not hasattr(rng, "bit_generator"):
-        raise TypeError(f"rng must be a Generator such as numpy.random.default_rng(0), not {type(rng).__name__}")
+    if not (hasattr(rng, "bit_generator") and hasattr(rng, "integers")):
+        raise TypeError("rng must be a Generator such as numpy.random.default_rng(0), "
+                        f"not {type(rng).__name__}")
     keep_freed_memory()
-    settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train)}
+    settings = checkpoints.as_saved({**(settings or {}), "batch_size": batch_size, "examples": len(train)})
     run = _Run(model, optimizer, rng, checkpoint, settings)
     if resume:
         run.load()
+    else:
+        run.evaluation_seed = int(rng.integers(2**32))
     device = model.parameters()[0].device
     progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train) / batch_size))
 
@@ -94,7 +98,7 @@ def evaluate(model, examples, rng, batch_size=500):
 def _examples(array, name):
     if not hasattr(array, "dtype") or array.dtype.kind != "f" or array.ndim < 1 or len(array) == 0:
         came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise ValueError(f"{name} must be a floating-point array of at least one example (N, ...), not {came}")
+        raise ValueError(f"{name} must be a floating-point array of at least one example, not {came}")
     return array
 
 
@@ -146,8 +150,8 @@ class _Run:
     def __init__(self, model, optimizer, rng, path, settings):
         self.model, self.optimizer, self.rng = model, optimizer, rng
         self.path, self.settings = path, settings
-        self.history = []
-        self.evaluation_seed = int(rng.integers(2**32))
+        self.history, self.evaluation_seed = [], None
+        self.kinds = {"optimizer": type(optimizer).__name__, "rng": type(rng.bit_generator).__name__}
 
     def save(self):
         if self.path is None:
@@ -156,7 +160,7 @@ class _Run:
         arrays |= {f"optimizer/{name}": value for name, value in self.optimizer.state_dict().items()}
         checkpoints.save(self.path, arrays, {
             "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
-            "optimizer": type(self.optimizer).__name__, "rng": self.rng.bit_generator.state,
+            "kinds": self.kinds, "rng": self.rng.bit_generator.state,
         })
 
     def load(self):
@@ -164,8 +168,7 @@ class _Run:
         arrays, meta = checkpoints.load(self.path)
         if not isinstance(meta, dict) or "history" not in meta:
             raise ValueError(f"{self.path} is a checkpoint, but not of a training run")
-        mine = {**self.settings, "optimizer": type(self.optimizer).__name__}
-        theirs = {**meta["settings"], "optimizer": meta["optimizer"]}
+        mine, theirs = {**self.settings, **self.kinds}, {**meta["settings"], **meta["kinds"]}
         differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
                   for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
         if differ:

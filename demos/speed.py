@@ -1,0 +1,191 @@
+"""How long a training step takes: tinyae, PyTorch and the floor, side by side.
+
+The three take turns in one process, on the same number of threads, so that whatever else the
+machine does falls on all of them alike. What counts is the ratio of the medians. The floor is what
+no NumPy program can avoid: the step's matrix products and one pass of Adam, on arrays made before.
+PyTorch is compared where it is installed (pip install torch); nothing else in tinyae uses it.
+"""
+
+import math
+import os
+import time
+
+import numpy as np
+
+from demos.harness import Report, parser, run, whole
+from tinyae import Tensor, models, optim, plots
+from tinyae.backend import keep_freed_memory, random_generator, to_device
+from tinyae.optim import BLOCK
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+TOPIC = "The engine"
+BATCH = 128
+
+
+class VaeStep:
+    """A 784-400-20 VAE with Bernoulli pixels: one batch, one update by Adam."""
+
+    name = "784-400-20 VAE"
+    sizes = [(784, 400), (400, 40), (20, 400), (400, 784)]
+
+    @staticmethod
+    def tinyae(batch, device):
+        rng = random_generator(0, device)
+        model = models.dense_vae((784,), 400, 20, rng)
+        adam = optim.Adam(model.parameters(), 1e-3)
+        x = Tensor(to_device(batch, device))
+
+        def step():
+            loss, _ = model.loss(x, rng)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            return loss.item()
+
+        return step
+
+    @staticmethod
+    def torch(batch, device):
+        from torch.nn.functional import binary_cross_entropy_with_logits, relu
+
+        layers = torch.nn.ModuleList(torch.nn.Linear(*size) for size in VaeStep.sizes).to(device)
+        adam = torch.optim.Adam(layers.parameters(), 1e-3)
+        x = torch.from_numpy(batch).to(device)
+
+        def step():
+            mean, log_var = layers[1](relu(layers[0](x))).chunk(2, dim=1)
+            z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
+            logits = layers[3](relu(layers[2](z)))
+            reconstruction = binary_cross_entropy_with_logits(logits, x, reduction="sum")
+            kl = 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum()
+            loss = (reconstruction + kl) / BATCH
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            return loss.item()
+
+        return step
+
+    @staticmethod
+    def floor(batch):
+        rng = np.random.default_rng(0)
+        inputs = [batch] + [rng.random((BATCH, n), np.float32) for n, _ in VaeStep.sizes[1:]]
+        weights = [rng.random(size, np.float32) for size in VaeStep.sizes]
+        outputs = [x @ w for x, w in zip(inputs, weights)]
+        adam = bare_adam(sum(w.size + w.shape[1] for w in weights))
+
+        def step():
+            for i, (x, w, y) in enumerate(zip(inputs, weights, outputs)):
+                x @ w
+                x.T @ y
+                if i:  # nobody asks for the gradient of the images
+                    y @ w.T
+            adam()
+
+        return step
+
+
+def bare_adam(size):
+    """One pass of Adam over so many parameters, in as few array operations as it takes."""
+    p, g, m, v = np.random.default_rng(0).random((4, size), np.float32)
+    scratch = np.empty(BLOCK, np.float32)
+
+    def update():
+        for start in range(0, size, BLOCK):
+            pb, gb, mb, vb = (a[start : start + BLOCK] for a in (p, g, m, v))
+            s = scratch[: len(pb)]
+            mb *= 0.9
+            mb += gb
+            vb *= 0.999
+            vb += np.multiply(gb, gb, out=s)
+            np.sqrt(vb, out=s)
+            s += 1e-8
+            np.divide(mb, s, out=s)
+            s *= 1e-3
+            pb -= s
+
+    return update
+
+
+def compare(steps, rounds, synchronise):
+    """The median seconds of each step, the steps taking turns of ten; after a warm-up."""
+    times = {name: [] for name in steps}
+    for turn in range(rounds + 3):
+        for name, step in steps.items():
+            for _ in range(10):
+                synchronise()
+                started = time.perf_counter()
+                step()
+                synchronise()
+                if turn >= 3:
+                    times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(t)) for name, t in times.items()}
+
+
+def main(argv=None):
+    p = parser("speed", __doc__, images=False)
+    p.add_argument("--rounds", type=whole(1), default=30, help="turns of ten steps each (default: 30)")
+    args = p.parse_args(argv)
+    rounds = 1 if args.quick else args.rounds
+    report = Report("speed", args)
+    keep_freed_memory()
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    place, synchronise = f"CPU, {threads} threads", lambda: None
+    if args.device == "gpu":
+        import cupy
+        place = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+        synchronise = cupy.cuda.runtime.deviceSynchronize
+    if torch is None:
+        print("PyTorch is not installed here: only tinyae and the floor are measured")
+    else:
+        torch.set_num_threads(threads)
+
+    batch = np.random.default_rng(args.seed).random((BATCH, 784), np.float32)
+    results = {}
+    for case in (VaeStep,):
+        steps = {"tinyae": case.tinyae(batch, args.device)}
+        if torch is not None:
+            steps["PyTorch eager"] = case.torch(batch, "cuda" if args.device == "gpu" else "cpu")
+        if args.device == "cpu":
+            steps["floor: matrix products and Adam"] = case.floor(batch)
+        results[case.name] = compare(steps, rounds, synchronise)
+    tell(results, place)
+    draw(report, results, place)
+    return report.finish(place=place, rounds=rounds, medians_in_seconds=results)
+
+
+def tell(results, place):
+    """Print the medians and how tinyae's relates to each of the others."""
+    for name, medians in results.items():
+        print(f"\nOne training step of the {name}, batch {BATCH}, {place}, median:")
+        for label, seconds in medians.items():
+            ratio = "" if label == "tinyae" else f"   tinyae takes {medians['tinyae'] / seconds:.2f} of it"
+            print(f"  {label:34}{seconds * 1e3:8.2f} ms{ratio}")
+    print()
+
+
+def draw(report, results, place):
+    """A panel of bars for each model."""
+    fig = plots.figure(8, 0.9 + 1.7 * len(results), f"Time of a training step, batch {BATCH} ({place})")
+    colours = {"tinyae": plots.COLOURS[0], "PyTorch eager": plots.COLOURS[6]}
+    for axes, (name, medians) in zip(np.ravel(fig.subplots(len(results), 1)), results.items()):
+        labels, values = list(medians), [s * 1e3 for s in medians.values()]
+        shades = [colours.get(label, plots.COLOURS[9]) for label in labels]
+        bars = axes.barh(labels, values, color=shades)
+        axes.bar_label(bars, fmt="%.1f ms", padding=4)
+        axes.invert_yaxis()
+        axes.set(xlim=(0, max(values) * 1.2), xlabel="milliseconds")
+        axes.spines[["top", "right"]].set_visible(False)
+        other = medians.get("PyTorch eager", math.nan)
+        ratio = medians["tinyae"] / other
+        axes.set_title(name if math.isnan(ratio) else f"{name}: tinyae takes {ratio:.2f} of PyTorch's time",
+                       fontsize=11)
+    report.save(fig, "speed.png")
+
+
+if __name__ == "__main__":
+    run(main)

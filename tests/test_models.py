@@ -1,0 +1,187 @@
+"""The variational autoencoder: shapes, the bound and its exact cases, and that it learns."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinyae import Tensor, data, gradcheck, losses, models, nn, no_grad, optim, training
+
+
+def vae(shape=(4, 4, 1), hidden=8, latent=3, seed=0, **options):
+    return models.dense_vae(shape, hidden, latent, np.random.default_rng(seed), **options)
+
+
+def images(n=6, shape=(4, 4, 1), seed=1):
+    return Tensor(np.random.default_rng(seed).random((n, *shape), dtype=np.float32))
+
+
+def rng(seed=2):
+    return np.random.default_rng(seed)
+
+
+def test_shapes():
+    model, x = vae(), images()
+    mean, log_var = model.encode(x)
+    assert mean.shape == log_var.shape == (6, 3)
+    assert not np.array_equal(mean.data, log_var.data)
+    assert model.decode(mean).shape == model.reconstruct(x).shape == (6, 4, 4, 1)
+    assert model.sample(5, rng()).shape == (5, 4, 4, 1)
+    bound = model.elbo(x, rng())
+    assert [term.shape for term in bound] == [()] * 3
+    assert [term.dtype for term in bound] == [np.float32] * 3
+    assert len(model.parameters()) == 8
+    assert models.dense_vae((7,), 5, 2, rng()).reconstruct(images(3, (7,))).shape == (3, 7)
+
+
+def test_images_are_probabilities():
+    model, x = vae(), images()
+    for p in model.parameters():
+        p.data *= 20  # logits far out
+    for image in (model.reconstruct(x), model.sample(50, rng())):
+        assert 0 <= image.data.min() < 0.1 and 0.9 < image.data.max() <= 1
+    gaussian = vae(reconstruction=losses.mse)
+    z = Tensor(np.zeros((1, 3), np.float32))
+    assert np.array_equal(gaussian.decode(z).data, gaussian.decoder(z).data)  # the output is the mean
+
+
+@pytest.mark.parametrize("beta", [0, 0.5, 4.0])
+def test_bound_and_loss(beta):
+    model, plain, x = vae(beta=beta), vae(), images()
+    bound = model.elbo(x, rng())
+    elbo, reconstruction, kl = (term.item() for term in bound)
+    assert elbo == pytest.approx(-(reconstruction + kl), rel=1e-6)
+    assert min(reconstruction, kl) > 0
+    assert [t.item() for t in plain.elbo(x, rng())] == [elbo, reconstruction, kl]  # whatever beta is
+    loss, terms = model.loss(x, rng())
+    assert {name: t.item() for name, t in terms.items()} == {"reconstruction": reconstruction, "kl": kl}
+    assert loss.item() == pytest.approx(reconstruction + beta * kl, rel=1e-6)
+
+
+def test_terms_by_hand():
+    model, x = vae(), images()
+    mean, log_var = model.encode(x)
+    noise = rng().standard_normal(mean.shape, dtype=np.float32)
+    logits = model.decoder(Tensor(mean.data + np.exp(log_var.data / 2) * noise)).data.astype(float)
+    p = 1 / (1 + np.exp(-logits))
+    bound = model.elbo(x, rng())
+    cross_entropy = -(x.data * np.log(p) + (1 - x.data) * np.log(1 - p)).sum() / 6
+    assert bound.reconstruction.item() == pytest.approx(cross_entropy, rel=1e-5)
+    assert bound.kl.item() == pytest.approx(losses.gaussian_kl(mean, log_var).item(), rel=1e-6)
+
+
+def test_more_samples():
+    one, many, x = vae(), vae(samples=8), images(4)
+    single = np.array([one.elbo(x, rng(seed)).reconstruction.item() for seed in range(400)])
+    several = np.array([many.elbo(x, rng(seed)).reconstruction.item() for seed in range(400, 500)])
+    error = math.hypot(single.std() / 20, several.std() / 10)
+    assert abs(single.mean() - several.mean()) < 4 * error
+    assert several.std() == pytest.approx(single.std() / math.sqrt(8), rel=0.3)
+    assert many.elbo(x, rng()).kl.item() == one.elbo(x, rng()).kl.item()
+    # k draws for each example are what k copies of the batch with one draw each would give
+    copies = Tensor(np.concatenate([x.data] * 8))
+    expected = one.elbo(copies, rng()).reconstruction.item()
+    assert many.elbo(x, rng()).reconstruction.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"samples": 0}, {"beta": -1}])
+def test_bad_options(options):
+    with pytest.raises(ValueError, match="samples must be at least 1 and beta not negative"):
+        vae(**options)
+
+
+def test_encoder_of_another_width():
+    model = vae()
+    model.latent = 2
+    with pytest.raises(ValueError) as caught:
+        model.encode(images())
+    assert all(word in str(caught.value) for word in ("(6, 6)", "(6, 4)", "latent space of 2"))
+
+
+# --- a model whose ln p(x) is known --------------------------------------------------------------
+
+class Signs:
+    """A generator of ±1 in all combinations: the average of a quadratic in ε is its expectation."""
+
+    def __init__(self, examples):
+        self.examples = examples
+
+    def standard_normal(self, shape, dtype):
+        k = shape[1]
+        rows = [[1 - 2 * (number >> i & 1) for i in range(k)] for number in range(2**k)]
+        draws = np.repeat(np.array(rows, dtype), self.examples, axis=0)
+        assert draws.shape == shape
+        return draws
+
+
+def linear_gaussian():
+    """x = W z + b + noise, with orthogonal columns in W, so that p(z | x) is a diagonal Gaussian."""
+    n, d, k = 5, 4, 2
+    g = rng(3)
+    w = np.linalg.qr(g.standard_normal((d, k)))[0] * [2.0, 0.7]
+    b, x = g.standard_normal(d), g.standard_normal((n, d)) * 2
+    covariance = np.linalg.inv(np.eye(k) + w.T @ w)
+    encoder = nn.Dense(d, 2 * k, rng=g)
+    decoder = nn.Dense(k, d, rng=g)
+    encoder.weight.data = np.hstack([w @ covariance, np.zeros((d, k))])
+    encoder.bias.data = np.concatenate([-b @ w @ covariance, np.log(np.diag(covariance))])
+    decoder.weight.data, decoder.bias.data = w.T.copy(), b
+    model = models.VariationalAutoencoder(encoder, decoder, k, reconstruction=losses.mse, samples=2**k)
+
+    marginal = np.eye(d) + w @ w.T
+    square = np.einsum("ni,ij,nj->n", x - b, np.linalg.inv(marginal), x - b)
+    log_p = -(d * np.log(2 * np.pi) + np.linalg.slogdet(marginal)[1] + square) / 2
+    return model, x, log_p.mean()
+
+
+def bound(model, x):
+    return model.elbo(Tensor(x), Signs(len(x))).elbo.item() - x.shape[1] / 2 * np.log(2 * np.pi)
+
+
+def test_the_bound_is_tight_at_the_posterior():
+    model, x, log_p = linear_gaussian()
+    assert bound(model, x) == pytest.approx(log_p, rel=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.5, -1.0])
+@pytest.mark.parametrize("part", ["mean", "log_var"])
+def test_the_gap_is_the_divergence_from_the_posterior(part, shift):
+    model, x, log_p = linear_gaussian()
+    posterior = model.encode(Tensor(x))
+    model.encoder.bias.data[:2 if part == "mean" else 4] += shift
+    gap = log_p - bound(model, x)
+    assert gap > 0.05
+    divergence = losses.gaussian_kl(*model.encode(Tensor(x)), *posterior).item()
+    assert gap == pytest.approx(divergence, rel=1e-9)
+
+
+# --- learning ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options", [{}, {"samples": 2, "beta": 0.5, "reconstruction": losses.mse}])
+def test_gradient_check_of_the_loss(options):
+    model = vae((3,), 4, 2, **options)
+    layers = [f for f in (*model.encoder.layers, *model.decoder.layers) if isinstance(f, nn.Dense)]
+
+    def loss(x, *values):
+        for layer, weight, bias in zip(layers, values[::2], values[1::2]):
+            layer.weight, layer.bias = weight, bias
+        return model.loss(x, rng())[0]
+
+    g = rng(4)
+    values = [g.standard_normal(p.shape) * 0.7 for p in model.parameters()]
+    gradcheck(loss, [g.random((2, 3)), *values], order=2)
+
+
+def test_training_on_strokes():
+    digits = data.strokes(250, rng())[0][:, ::2, ::2]  # every other pixel: as quick on a busy machine
+    train, held_out = digits[:200], digits[200:]
+    model = vae((14, 14, 1), 24, 2)
+    history = training.fit(model, optim.Adam(model.parameters(), 1e-2), train, held_out=held_out,
+                           epochs=30, batch_size=20, rng=rng())
+    first, last = (history[i]["held_out"]["loss"] for i in (0, -1))
+    mean = train.mean(0).clip(1e-3, 1 - 1e-3)
+    blind = -(held_out * np.log(mean) + (1 - held_out) * np.log(1 - mean)).sum() / 50
+    assert last < first and last < blind  # it does better than drawing every image as the mean image
+    with no_grad():
+        copies = model.reconstruct(Tensor(held_out)).data
+    assert ((copies - held_out) ** 2).mean() < ((held_out - train.mean(0)) ** 2).mean()

@@ -1,0 +1,191 @@
+"""Layers: initial scales, names, state, values, gradients, and what a wrong use says."""
+
+import numpy as np
+import pytest
+
+from tinyae import Tensor, gradcheck, nn, ops, optim
+
+
+def dense(n_in=3, n_out=4, seed=0, **options):
+    return nn.Dense(n_in, n_out, rng=np.random.default_rng(seed), **options)
+
+
+class Tied(nn.Module):
+    """Nested modules in a list, a tuple and an attribute, one layer twice, and two bare Tensors."""
+
+    def __init__(self):
+        self.first = dense()
+        self.stages = [dense(4, 3, 1), (self.first, nn.Sequential(ops.tanh, dense(seed=2)))]
+        self.scale = Tensor(np.ones(2, np.float32), requires_grad=True)
+        self.again = self.scale
+        self.count = Tensor(np.zeros((), np.float32))  # not trained, but part of the state
+        self.note = "no parameter"
+
+
+NAMES = ["first.weight", "first.bias", "stages.0.weight", "stages.0.bias",
+         "stages.1.1.layers.1.weight", "stages.1.1.layers.1.bias", "scale", "count"]
+
+
+# --- initialisation ------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("init, variance", [("he", 2 / 300), ("glorot", 2 / (300 + 500))])
+def test_initial_scale(init, variance):
+    layer = dense(300, 500, init=init)
+    w = layer.weight.data
+    # The standard error of a variance over n draws is at most sqrt(2/n) of it: here 0.4 %.
+    assert w.var(dtype=np.float64) == pytest.approx(variance, rel=0.02)
+    assert abs(w.mean(dtype=np.float64)) < 5 * np.sqrt(variance / w.size)
+    assert w.dtype == layer.bias.dtype == np.float32
+    assert layer.weight.requires_grad and layer.bias.requires_grad
+    assert not layer.bias.data.any()
+    if init == "glorot":
+        bound = np.sqrt(3 * variance)
+        assert 0.999 * bound < np.abs(w).max() <= bound * (1 + 1e-6)
+    else:
+        assert (np.abs(w) > 2 * np.sqrt(variance)).mean() == pytest.approx(0.0455, abs=0.003)
+
+
+def test_a_seed_gives_the_same_bits():
+    one, same, other = dense(), dense(), dense(seed=1)
+    assert np.array_equal(one.weight.data, same.weight.data)
+    assert not np.array_equal(one.weight.data, other.weight.data)
+
+
+def test_unknown_initialisation():
+    with pytest.raises(ValueError, match=r"init must be one of \['glorot', 'he'\], not 'xavier'"):
+        dense(init="xavier")
+
+
+# --- names and state -----------------------------------------------------------------------------
+
+def test_names():
+    model = Tied()
+    assert [name for name, _ in model.named_tensors()] == NAMES
+    assert [name for name, _ in model.named_parameters()] == NAMES[:-1]
+    assert [id(p) for p in model.parameters()] == [id(p) for _, p in model.named_parameters()]
+    assert list(model.state_dict()) == NAMES
+    assert nn.Flatten().parameters() == []
+
+
+def test_state_dict_copies_and_round_trip():
+    model, other = Tied(), Tied()
+    state = model.state_dict()
+    for p in model.parameters():
+        p.data[...] = 7
+    assert not (state["first.weight"] == 7).any()
+    for array in state.values():
+        array[...] = np.random.default_rng(3).standard_normal(array.shape)
+    other.load_state_dict(state)
+    assert all(np.array_equal(t.data, state[name]) for name, t in other.named_tensors())
+    state["scale"][...] = 9  # and the model keeps no reference to what it was given
+    assert not (other.scale.data == 9).any()
+
+
+def test_load_state_dict_in_place():
+    model = dense()
+    optimizer = optim.SGD(model.parameters(), lr=1.0)
+    model.load_state_dict({"weight": np.full((3, 4), 2, np.float32), "bias": np.full(4, 3, np.float32)})
+    assert np.array_equal(np.sort(optimizer.flat), [2] * 12 + [3] * 4)
+    ops.sum(model.weight).backward()
+    optimizer.step()  # a replaced array would raise
+    assert (model.weight.data == 1).all() and (model.bias.data == 3).all()
+
+
+def test_every_misfit_is_listed_and_nothing_changes():
+    model = Tied()
+    before = model.state_dict()
+    state = {name: array + 1 for name, array in before.items()}
+    del state["first.bias"]
+    state["decoder.weight"] = np.zeros(1, np.float32)
+    state["scale"] = np.zeros(3, np.float32)
+    state["count"] = np.zeros(())
+    with pytest.raises(ValueError) as caught:
+        model.load_state_dict(state)
+    for part in ("does not fit the model", "first.bias is missing", "decoder.weight is not in the model",
+                 "scale is float32 of shape (3,), the model's is float32 of shape (2,)",
+                 "count is float64 of shape (), the model's is float32 of shape ()"):
+        assert part in str(caught.value)
+    assert all(np.array_equal(t.data, before[name]) for name, t in model.named_tensors())
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+def test_values():
+    x = np.random.default_rng(4).standard_normal((5, 3)).astype(np.float32)
+    layer = dense()
+    layer.bias.data[...] = [1, 2, 3, 4]
+    y = layer(Tensor(x))
+    assert y.dtype == np.float32
+    assert np.allclose(y.data, x @ layer.weight.data + [1, 2, 3, 4], atol=1e-6)
+    images = Tensor(np.arange(24, dtype=np.float32).reshape(2, 3, 4, 1))
+    flat = nn.Flatten()(images)
+    assert np.array_equal(flat.data, images.data.reshape(2, 12))
+    assert np.array_equal(nn.Reshape((3, 4, 1))(flat).data, images.data)
+    assert nn.Flatten()(Tensor(np.zeros((0, 3, 4), np.float32))).shape == (0, 12)
+    assert nn.Flatten()(Tensor(np.zeros(5, np.float32))).shape == (5, 1)
+
+
+def small_network():
+    return nn.Sequential(nn.Flatten(), dense(4, 3), ops.tanh, dense(3, 4, 1, init="glorot"),
+                         nn.Reshape((2, 2)), ops.softplus)
+
+
+def test_gradient_check():
+    model = small_network()
+    layers = [layer for layer in model.layers if isinstance(layer, nn.Dense)]
+
+    def f(x, *values):
+        for layer, weight, bias in zip(layers, values[::2], values[1::2]):
+            layer.weight, layer.bias = weight, bias  # the layers see the tensors that are checked
+        return model(x)
+
+    rng = np.random.default_rng(5)
+    values = [rng.standard_normal(p.shape) for p in model.parameters()]
+    assert gradcheck(f, [rng.standard_normal((2, 2, 2)), *values], order=2) < 1e-5
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: dense()(Tensor(np.zeros((2, 4), np.float32))), ["Dense", "(N, 3)", "(2, 4)"]),
+    (lambda: dense()(Tensor(np.zeros(3, np.float32))), ["Dense", "(N, 3)", "(3,)"]),
+    (lambda: nn.Reshape((2, 5))(Tensor(np.zeros((4, 12), np.float32))),
+     ["Reshape", "(4, 12)", "(N, 2, 5)"]),
+])
+def test_errors_name_shapes(call, words):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_sequential():
+    x = Tensor(np.array([[-1.0, 2.0]], np.float32))
+    assert np.array_equal(nn.Sequential(ops.relu, lambda t: t * 2)(x).data, [[0, 4]])
+    assert nn.Sequential()(x) is x
+    with pytest.raises(TypeError, match="must be callable, not int"):
+        nn.Sequential(ops.relu, 3)
+
+
+def test_repr():
+    model = nn.Sequential(nn.Flatten(), dense(), ops.relu, nn.Reshape((2, 2)))
+    assert repr(model) == "Sequential(Flatten(), Dense(3, 4), relu, Reshape((2, 2)))"
+
+
+# --- devices -------------------------------------------------------------------------------------
+
+def test_to_cpu_changes_nothing():
+    model = Tied()
+    arrays = [id(t.data) for _, t in model.named_tensors()]
+    assert model.to("cpu") is model
+    assert [id(t.data) for _, t in model.named_tensors()] == arrays
+    with pytest.raises(ValueError, match="'tpu'"):
+        model.to("tpu")
+
+
+def test_to_gpu_without_one():
+    try:
+        import cupy
+        if cupy.cuda.runtime.getDeviceCount():
+            pytest.skip("there is a GPU")
+    except Exception:
+        pass  # no CuPy, or no driver
+    with pytest.raises(RuntimeError, match="CuPy"):
+        dense().to("gpu")

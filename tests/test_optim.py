@@ -1,0 +1,244 @@
+"""SGD and Adam against loops written out, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinyae import Tensor, grad, ops, optim
+from tinyae.optim import BLOCK
+
+SHAPES = [(3, 4), (5,), ()]
+
+
+def parameters(shapes=SHAPES, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    return [Tensor(np.asarray(rng.standard_normal(s), dtype), requires_grad=True) for s in shapes]
+
+
+def sgd(p, gs, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    v = 0.0
+    for g in gs:
+        p = p - lr * weight_decay * p
+        v = momentum * v + g
+        p = p - lr * (g + momentum * v if nesterov else v)
+    return p
+
+
+def adam(p, gs, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    m = v = 0.0
+    for t, g in enumerate(gs, 1):
+        p = p - lr * weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+        p = p - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return p
+
+
+METHODS = {
+    "sgd": (optim.SGD, sgd, {"lr": 0.1}),
+    "momentum": (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
+    "nesterov": (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+    "sgd, decay": (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2}),
+    "adam": (optim.Adam, adam, {}),
+    "adam, other betas": (optim.Adam, adam, {"lr": 0.1, "betas": (0.5, 0.7), "eps": 0.1}),
+    "adam, no averages": (optim.Adam, adam, {"lr": 0.1, "betas": (0.0, 0.0)}),
+    "adam, decay": (optim.Adam, adam, {"lr": 0.1, "weight_decay": 0.3}),
+}
+each = pytest.mark.parametrize("method, loop, options", METHODS.values(), ids=METHODS)
+
+
+def train(optimizer, ps, gradients):
+    for row in gradients:
+        optimizer.zero_grad()
+        for p, g in zip(ps, row):
+            p.grad = None if g is None else Tensor(np.asarray(g, p.dtype))
+        optimizer.step()
+
+
+def gradients(shapes=SHAPES, steps=20, seed=1):
+    rng = np.random.default_rng(seed)
+    return [[rng.standard_normal(s) * 3 for s in shapes] for _ in range(steps)]
+
+
+def clipped(row, limit):
+    norm = math.sqrt(sum((g**2).sum() for g in row))
+    return [g * min(1, limit / norm) for g in row]
+
+
+@each
+@pytest.mark.parametrize("clip_norm", [None, 5.0])
+@pytest.mark.parametrize("shapes", [SHAPES, [(BLOCK // 7, 15), (3,)]], ids=["small", "over blocks"])
+def test_against_the_loop(method, loop, options, clip_norm, shapes):
+    ps, steps = parameters(shapes), 20 if shapes is SHAPES else 3
+    starts, rows = [p.data.copy() for p in ps], gradients(shapes, steps)
+    rows[1] = [1e-3 * g for g in rows[1]]  # small enough not to be clipped
+    train(method(ps, clip_norm=clip_norm, **options), ps, rows)
+    rows = [clipped(row, clip_norm) for row in rows] if clip_norm else rows
+    for i, (p, start) in enumerate(zip(ps, starts)):
+        expected = loop(start, [row[i] for row in rows], **options)
+        assert np.allclose(p.data, expected, rtol=1e-12, atol=1e-13)
+
+
+@each
+def test_float32(method, loop, options):
+    ps = parameters(dtype=np.float32)
+    starts, rows = [p.data.astype(np.float64) for p in ps], gradients()
+    train(method(ps, **options), ps, rows)
+    for i, (p, start) in enumerate(zip(ps, starts)):
+        assert p.dtype == np.float32
+        expected = loop(start, [row[i] for row in rows], **options)
+        assert np.allclose(p.data, expected, rtol=1e-4, atol=1e-4)
+
+
+@each
+def test_no_gradient_counts_as_zero(method, loop, options):
+    ps, same = parameters(), parameters()
+    rows = gradients()
+    for row in rows[::2]:
+        row[0] = None
+    train(method(ps, **options), ps, rows)
+    train(method(same, **options), same, [[0 * p.data if g is None else g for p, g in zip(same, row)]
+                                          for row in rows])
+    assert all(np.array_equal(p.data, q.data) for p, q in zip(ps, same))
+
+
+def test_gradients_come_from_backward():
+    p, = parameters([(3,)])
+    optimizer = optim.SGD([p], lr=0.5)
+    start = p.data.copy()
+    for factor in (1, 2):  # twice: zero_grad forgets the first
+        optimizer.zero_grad()
+        assert p.grad is None
+        (ops.sum(p * p) * factor).backward()
+        optimizer.step()
+    assert np.allclose(p.data, start * (1 - 1) * (1 - 2))
+    assert not p.data.any()
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.05, 0.9), lambda p: optim.Adam(p, 0.1),
+                                  lambda p: optim.SGD(p, 0.05, 0.9, nesterov=True, clip_norm=1.0)])
+def test_converges_on_a_quadratic(make):
+    p, q = parameters([(2,), (2,)])
+    target, scale = np.array([3.0, -2.0]), np.array([1.0, 10.0])
+    optimizer = make([p, q])
+    for _ in range(500):
+        optimizer.zero_grad()
+        error = p + q * 0.5 - target
+        ops.sum(scale * error * error + q * q).backward()
+        optimizer.step()
+    assert np.abs(p.data - target).max() < 1e-3 and np.abs(q.data).max() < 1e-3
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+@each
+def test_state_continues_bit_for_bit(method, loop, options):
+    rows = gradients()
+    ps = parameters(dtype=np.float32)
+    optimizer = method(ps, **options)
+    train(optimizer, ps, rows[:7])
+    state = optimizer.state_dict()
+    kept, values = {k: v.copy() for k, v in state.items()}, [p.data.copy() for p in ps]
+    train(optimizer, ps, rows[7:])
+    assert all(np.array_equal(state[k], kept[k]) for k in kept)  # a copy, not a view
+    others = [Tensor(v, requires_grad=True) for v in values]
+    second = method(others, **options)
+    second.load_state_dict(state)
+    train(second, others, rows[7:])
+    assert all(np.array_equal(p.data, q.data) for p, q in zip(ps, others))
+    assert all(np.array_equal(v, second.state_dict()[k]) for k, v in optimizer.state_dict().items())
+
+
+@pytest.mark.parametrize("change", [
+    lambda s: {**s, "moment": s["moment"][:1]},
+    lambda s: {**s, "moment": s["moment"][:, :-1]},
+    lambda s: {**s, "more": np.zeros(1)},
+    lambda s: {"steps": s["steps"]},
+    lambda s: {"moment": s["moment"]},
+    lambda s: {},
+], ids=["fewer moments", "fewer parameters", "more", "no moment", "no steps", "nothing"])
+def test_foreign_state(change):
+    ps = parameters()
+    optimizer = optim.Adam(ps)
+    train(optimizer, ps, gradients(steps=2))
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match="does not fit.*float64 \\(2, 18\\)"):
+        optimizer.load_state_dict(change({"steps": np.array(9), "moment": before["moment"] + 1}))
+    assert all(np.array_equal(v, before[k]) for k, v in optimizer.state_dict().items())
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+def result():
+    return parameters([(2,)])[0] * 2
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda p: optim.SGD([], 0.1), "at least one parameter"),
+    (lambda p: optim.SGD([p, p], 0.1), "given twice"),
+    (lambda p: optim.SGD([p, p.data], 0.1), "parameter 1 must be a Tensor made with requires_grad"),
+    (lambda p: optim.SGD([p.detach()], 0.1), "parameter 0 must be"),
+    (lambda p: optim.SGD([result()], 0.1), "parameter 0 must be"),
+    (lambda p: optim.Adam([p, *parameters(dtype=np.float32)]), "float32 on the cpu, float64 on the cpu"),
+    (lambda p: optim.SGD([p], -0.1), "lr must be"),
+    (lambda p: optim.SGD([p], math.nan), "lr must be"),
+    (lambda p: optim.SGD([p], math.inf), "lr must be"),
+    (lambda p: optim.SGD([p], None), "lr must be"),
+    (lambda p: optim.SGD([p], 0.1, weight_decay=-1), "weight_decay must be"),
+    (lambda p: optim.Adam([p], clip_norm=math.nan), "clip_norm must be"),
+    (lambda p: optim.SGD([p], 0.1, momentum=1), "momentum must be"),
+    (lambda p: optim.SGD([p], 0.1, momentum=-0.1), "momentum must be"),
+    (lambda p: optim.SGD([p], 0.1, momentum=math.nan), "momentum must be"),
+    (lambda p: optim.SGD([p], 0.1, nesterov=True), "nesterov needs a momentum"),
+    (lambda p: optim.Adam([p], betas=(1.0, 0.9)), "betas must be"),
+    (lambda p: optim.Adam([p], betas=(0.9, -0.1)), "betas must be"),
+    (lambda p: optim.Adam([p], eps=0), "eps above 0"),
+    (lambda p: optim.Adam([p], eps=math.nan), "eps above 0"),
+])
+def test_bad_arguments(make, message):
+    p, = parameters([(2,)])
+    array = p.data
+    with pytest.raises(ValueError, match=message):
+        make(p)
+    assert p.data is array
+
+
+@each
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_nonfinite_gradient_changes_nothing(method, loop, options, bad, clip_norm):
+    ps = parameters(dtype=np.float32)
+    optimizer = method(ps, clip_norm=clip_norm, **options)
+    train(optimizer, ps, gradients(steps=2))
+    before, values = optimizer.state_dict(), [p.data.copy() for p in ps]
+    row = gradients(steps=1)[0]
+    row[1][3] = bad
+    with pytest.raises(FloatingPointError, match="gradient is NaN or infinite"):
+        train(optimizer, ps, [row])
+    assert all(np.array_equal(p.data, v) for p, v in zip(ps, values))
+    assert all(np.array_equal(v, before[k]) for k, v in optimizer.state_dict().items())
+
+
+@pytest.mark.parametrize("clip_norm, expected", [(None, -1e30), (1.0, -1 / math.sqrt(2))])
+def test_a_norm_beyond_float32_is_not_nan(clip_norm, expected):
+    p = Tensor(np.zeros(2, np.float32), requires_grad=True)
+    train(optim.SGD([p], 1.0, clip_norm=clip_norm), [p], [[np.full(2, 1e30)]])
+    assert np.allclose(p.data, expected, rtol=1e-6)
+
+
+def test_replaced_array():
+    ps = parameters()
+    optimizer = optim.Adam(ps)
+    ps[1].data = ps[1].data.copy()
+    with pytest.raises(RuntimeError, match=r"shape \(5,\) has been given a new array"):
+        optimizer.step()
+    ps[0].data[...] = 0  # in place is allowed
+    assert not optimizer.flat[:12].any()
+
+
+def test_gradient_of_the_engine_stays_usable():
+    p, = parameters([(3,)])
+    optim.SGD([p], 0.1)
+    assert np.allclose(grad(ops.sum(p * p), p).data, 2 * p.data)

@@ -1,0 +1,544 @@
+"""`fit`: its history, resumption to the bit, interruption at any moment, and readable failures."""
+
+import io
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, training
+from tinyae.training import Interrupted, evaluate, fit
+
+TRAIN = np.random.default_rng(0).random((23, 6), dtype=np.float32)
+HELD_OUT = np.random.default_rng(1).random((7, 6), dtype=np.float32)
+
+
+def setup(seed=2, hidden=8, method=optim.Adam, generator=np.random.default_rng, **options):
+    rng = generator(seed)
+    model = models.dense_vae((6,), hidden, 2, np.random.default_rng(seed), **options)
+    return model, method(model.parameters(), 0.01), rng
+
+
+def train(run, epochs=3, examples=TRAIN, **options):
+    model, optimizer, rng = run
+    options = {"held_out": HELD_OUT, "batch_size": 5, "stream": io.StringIO(), **options}
+    return fit(model, optimizer, examples, epochs=epochs, rng=rng, **options)
+
+
+def state(run):
+    """Everything that a run is made of, as bytes."""
+    model, optimizer, rng = run
+    arrays = {**model.state_dict(), **{f"optimizer {k}": v for k, v in optimizer.state_dict().items()}}
+    return {k: v.tobytes() for k, v in arrays.items()}, repr(rng.bit_generator.state)
+
+
+def timeless(history):
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in history]
+
+
+class Linear(nn.Module):
+    """No randomness: the squared error of a linear map, with something done at every call."""
+
+    def __init__(self, at_call=lambda model, x: None):
+        self.layer = nn.Dense(6, 6, rng=np.random.default_rng(3))
+        self.at_call, self.calls = at_call, 0
+
+    def loss(self, x, rng):
+        self.calls += 1
+        loss = losses.mse(self.layer(x), x)
+        changed = self.at_call(self, x)
+        loss = loss if changed is None else loss + changed
+        return loss, {"error": loss * 0.5}
+
+
+def linear(at_call=lambda model, x: None, lr=0.01):
+    model = Linear(at_call)
+    return model, optim.SGD(model.parameters(), lr, 0.9), np.random.default_rng(4)
+
+
+# --- the history ---------------------------------------------------------------------------------
+
+def test_history():
+    history = train(setup())
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    for record in history:
+        assert set(record) == {"epoch", "seconds", "train", "held_out"}
+        assert record["seconds"] > 0
+        for terms in (record["train"], record["held_out"]):
+            assert set(terms) == {"loss", "reconstruction", "kl"}
+            assert all(type(value) is float for value in terms.values())
+            assert terms["loss"] == pytest.approx(terms["reconstruction"] + terms["kl"], rel=1e-5)
+    assert "held_out" not in train(setup(), held_out=None)[0]
+    assert train(setup(), epochs=0) == []
+
+
+def test_training_lowers_the_loss():
+    history = train(linear(), epochs=30)
+    assert history[-1]["train"]["loss"] < 0.3 * history[0]["train"]["loss"]
+    assert history[-1]["held_out"]["loss"] < history[0]["held_out"]["loss"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 23, 100])
+def test_averages_are_over_examples(batch_size):
+    """Also where the last batch is smaller: 23 = 7 · 3 + 2."""
+    run = linear(lr=0)
+    record, = train(run, 1, batch_size=batch_size)
+    assert run[0].calls == -(-23 // batch_size) + 1
+    for name, examples in (("train", TRAIN), ("held_out", HELD_OUT)):
+        expected = losses.mse(run[0].layer(Tensor(examples)), Tensor(examples)).item()
+        assert record[name]["loss"] == pytest.approx(expected, rel=1e-5)
+        assert record[name]["error"] == pytest.approx(expected / 2, rel=1e-5)
+
+
+def test_evaluate():
+    model, _, rng = linear()
+    whole = evaluate(model, TRAIN, rng, batch_size=23)
+    for batch_size in (1, 4, 22, 500):
+        assert evaluate(model, TRAIN, rng, batch_size=batch_size) == pytest.approx(whole, rel=1e-5)
+    seen = []
+    model.at_call = lambda model, x: seen.append(model.layer(x).node)
+    evaluate(model, TRAIN, rng)
+    assert seen == [None]  # nothing is recorded
+
+
+def test_each_epoch_sees_every_example_once_in_a_new_order():
+    seen = []
+    train(linear(lambda model, x: seen.extend(x.data[:, 0].tolist())), epochs=2, held_out=None)
+    first, second = seen[:23], seen[23:]
+    assert sorted(first) == sorted(second) == sorted(TRAIN[:, 0].tolist())
+    assert first != second and first != TRAIN[:, 0].tolist()
+
+
+def test_a_seed_gives_the_same_bits():
+    one, same, other = setup(), setup(), setup(seed=5)
+    assert timeless(train(one)) == timeless(train(same))
+    train(other)
+    assert state(one) == state(same) != state(other)
+
+
+def test_noise_comes_from_the_seed():
+    def draws(seed):
+        model, optimizer, _ = linear()
+        loss, drawn = model.loss, []
+        model.loss = lambda x, rng: (drawn.append(rng.random()), loss(x, rng))[1]
+        train((model, optimizer, np.random.default_rng(seed)), 2, held_out=None)
+        return drawn
+
+    first, other = draws(0), draws(1)
+    assert first == draws(0)
+    assert len({*first, *other}) == 2 * 2 * 5  # new in each batch, epoch and run
+
+
+def test_held_out_noise_is_the_same_each_time():
+    model, _, rng = setup()
+    first, second = train((model, optim.SGD(model.parameters(), 0), rng), 2)
+    assert first["held_out"] == second["held_out"]
+    assert first["train"] != second["train"]
+
+
+def test_outside_the_main_thread():
+    here, there = setup(), setup()
+    train(here)
+    thread = threading.Thread(target=train, args=(there,))
+    thread.start()
+    thread.join(30)
+    assert state(here) == state(there)
+
+
+# --- resuming ------------------------------------------------------------------------------------
+
+GENERATORS = {name: lambda seed, name=name: np.random.Generator(getattr(np.random, name)(seed))
+              for name in ("PCG64", "MT19937", "Philox", "SFC64")}
+
+
+@pytest.mark.parametrize("stop, method, generator", [
+    (1, optim.Adam, "PCG64"), (2, optim.SGD, "PCG64"), (4, optim.Adam, "PCG64"),
+    (2, optim.Adam, "MT19937"), (2, optim.Adam, "Philox"), (2, optim.Adam, "SFC64")])
+def test_resumed_to_the_bit(tmp_path, stop, method, generator):
+    options = {"method": method, "generator": GENERATORS[generator]}
+    straight, stopped, resumed = setup(**options), setup(**options), setup(seed=9, **options)
+    settings = {"lr": 0.01, "shape": [6]}
+    full = train(straight, 4, settings=settings)
+    train(stopped, stop, checkpoint=tmp_path / "c.npz", settings=settings)
+    history = train(resumed, 4, checkpoint=tmp_path / "c.npz", resume=True, settings=settings)
+    assert timeless(history) == timeless(full)
+    assert state(resumed) == state(straight)
+
+
+@pytest.mark.parametrize("settings", [
+    {"shape": (28, 28, 1)}, {"lr": np.float32(0.1)}, {"sizes": np.arange(2)}, {"nothing": None},
+    {1: "one"}], ids=["tuple", "NumPy number", "array", "None", "number as key"])
+def test_settings_of_any_kind(tmp_path, settings):
+    for epochs, resume in ((1, False), (2, True)):
+        history = train(setup(), epochs, settings=settings, checkpoint=tmp_path / "c", resume=resume)
+    assert len(history) == 2
+
+
+def test_resuming_what_is_done(tmp_path):
+    done, again = setup(), setup(seed=9)
+    history = train(done, 2, checkpoint=tmp_path / "c")
+    before = (tmp_path / "c").read_bytes()
+    assert train(again, 2, checkpoint=tmp_path / "c", resume=True) == history
+    assert state(again) == state(done)
+    assert (tmp_path / "c").read_bytes() == before
+
+
+OTHERS = {  # what differs: the run's arguments, fit's options, words in the message
+    "settings": ({}, {"settings": {"beta": 4.0}}, "beta is 1.0 there and 4.0 here"),
+    "a setting more": ({}, {"settings": {"beta": 1.0, "depth": 2}}, "depth is None there and 2 here"),
+    "a setting less": ({}, {"settings": {}}, "beta is 1.0 there and None here"),
+    "batch size": ({}, {"batch_size": 6}, "batch_size is 5 there and 6 here"),
+    "examples": ({}, {"examples": TRAIN[:20]}, "examples is 23 there and 20 here"),
+    "optimiser": ({"method": optim.SGD}, {}, "optimizer is 'Adam' there and 'SGD' here"),
+    "model": ({"hidden": 9}, {}, r"encoder.layers.1.weight is float32 of shape \(6, 8\)"),
+    "generator": ({"generator": GENERATORS["MT19937"]}, {}, "MT19937"),
+}
+
+
+@pytest.mark.parametrize("kept", ["model and optimiser", "generator"])
+@pytest.mark.parametrize("arguments, options, message", OTHERS.values(), ids=OTHERS)
+def test_a_checkpoint_of_another_run(tmp_path, arguments, options, message, kept):
+    train(setup(), 1, checkpoint=tmp_path / "c", settings={"beta": 1.0})
+    run = setup(**arguments)
+    before, file = state(run), (tmp_path / "c").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        train(run, 2, **{"settings": {"beta": 1.0}, **options}, checkpoint=tmp_path / "c", resume=True)
+    part = kept == "generator"
+    assert state(run)[part] == before[part]
+    assert (tmp_path / "c").read_bytes() == file
+
+
+@pytest.mark.parametrize("name", ["optimizer/moment", "model/encoder.layers.1.bias"])
+@pytest.mark.parametrize("spoil", [lambda a: a[..., :-1], None], ids=["short", "absent"])
+def test_a_checkpoint_with_wrong_arrays(tmp_path, name, spoil):
+    train(setup(), 1, checkpoint=tmp_path / "c")
+    arrays, meta = checkpoint.load(tmp_path / "c")
+    array = arrays.pop(name)
+    checkpoint.save(tmp_path / "c", {**arrays, name: spoil(array)} if spoil else arrays, meta)
+    run = setup(seed=9)
+    before = state(run)[0]
+    with pytest.raises(ValueError, match="does not fit"):
+        train(run, 2, checkpoint=tmp_path / "c", resume=True)
+    assert state(run)[0] == before
+
+
+@pytest.mark.parametrize("meta", [None, {}, [1], {"format": 1}])
+def test_a_checkpoint_of_something_else(tmp_path, meta):
+    checkpoint.save(tmp_path / "c", {"w": np.zeros(2)}, meta)
+    with pytest.raises(ValueError, match="is a checkpoint, but not of a training run"):
+        train(setup(), checkpoint=tmp_path / "c", resume=True)
+
+
+def test_a_missing_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        train(setup(), checkpoint=tmp_path / "c", resume=True)
+
+
+# --- killed and interrupted ----------------------------------------------------------------------
+
+SCRIPT = """
+import os, sys, time
+import numpy as np
+from tinyae import models, optim
+from tinyae.training import Interrupted, fit
+
+path, epochs, slow = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+sync = os.fsync
+if slow == "write":
+    def slowly(number):
+        print("writing", flush=True)
+        time.sleep(0.03)
+        sync(number)
+    os.fsync = slowly
+rng = np.random.default_rng(0)
+model = models.dense_vae((6,), 8, 2, rng)
+if slow == "step":
+    loss = model.loss
+    model.loss = lambda x, rng: (time.sleep(0.01), loss(x, rng))[1]
+try:
+    fit(model, optim.Adam(model.parameters()), rng.random((40, 6), dtype=np.float32), batch_size=7,
+        epochs=epochs, rng=rng, checkpoint=path, resume=os.path.exists(path), stream=sys.stdout)
+except Interrupted as stop:
+    print("interrupted:", stop)
+    sys.exit(130)
+"""
+ROOT = Path(__file__).parents[1]
+
+
+def start(*args):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1",
+           "PYTHONIOENCODING": "utf-8"}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, args)], env=env, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+
+
+def follow(process, word, count):
+    """Read the process's lines up to the count-th with the word; what is then on disk is in mid-work."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        count -= word in line
+        if not count:
+            break
+    return "".join(lines)
+
+
+def contents(path):
+    arrays, meta = checkpoint.load(path)
+    return {k: v.tobytes() for k, v in arrays.items()}, {**meta, "history": timeless(meta["history"])}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_killed_again_and_again(tmp_path):
+    straight, killed = tmp_path / "straight.npz", tmp_path / "killed.npz"
+    epochs, dice, kills, last = 40, random.Random(0), 0, 0
+    reference = start(straight, epochs, "no")
+    # Killed while a checkpoint is half written, while the first is, and at any moment.
+    for slow, word, count in (("write", "writing", 1), ("write", "writing", 4), ("step", "epoch", 2),
+                              ("step", "epoch", 1), ("write", "epoch", 2)):
+        process = start(killed, epochs, slow)
+        follow(process, word, count)
+        time.sleep(dice.random() * 0.06)
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        if killed.exists():
+            done = len(contents(killed)[1]["history"])
+            assert done >= last
+            last = done
+    assert kills >= 4 and 4 <= last < epochs
+    process = start(killed, epochs, "no")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    assert f"epoch {last + 1}/{epochs}" in output.splitlines()[0]  # it went on and did not start afresh
+    assert reference.wait(60) == 0
+    reference.stdout.close()
+    assert contents(killed) == contents(straight)
+    assert sorted(os.listdir(tmp_path)) == ["killed.npz", "straight.npz"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals between processes")
+def test_interrupted_from_outside(tmp_path):
+    path = tmp_path / "c.npz"
+    process = start(path, 1000, "step")
+    follow(process, "epoch", 2)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 130, output
+    epoch, kept = re.search(r"interrupted: stopped \D+ (\d+).*; .*c\.npz holds epoch (\d+): resume",
+                            output).groups()
+    assert int(kept) == len(checkpoint.load(path)[1]["history"]) >= 2
+    assert int(epoch) - int(kept) in (0, 1)
+
+
+def interrupting(at, times=1):
+    """A run whose model presses Ctrl-C in its at-th batch."""
+    def press(model, x):
+        if model.calls == at:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+    return linear(press)
+
+
+@pytest.fixture
+def handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("at, where, advice", [
+    (3, "stopped in epoch 1 after step 3", "no epoch was complete, so .*c was not written; start"),
+    (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume the run to go on from there"),
+    (10, "stopped in epoch 2 after step 5", "c holds epoch 1"),
+])
+@pytest.mark.parametrize("saved", [True, False])
+def test_interrupted(tmp_path, handler, at, where, advice, saved):
+    run = interrupting(at)
+    advice = advice if saved else "no checkpoint was asked for, so the run cannot be resumed"
+    with pytest.raises(Interrupted, match=f"{where}; .*{advice}"):
+        train(run, held_out=None, checkpoint=tmp_path / "c" if saved else None)
+    assert run[0].calls == run[1].steps == at  # the batch was finished
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (tmp_path / "c").exists() == (saved and at > 5)
+    if (tmp_path / "c").exists():
+        resumed, straight = linear(), linear()
+        history = train(resumed, held_out=None, checkpoint=tmp_path / "c", resume=True)
+        assert timeless(history) == timeless(train(straight, held_out=None))
+        assert state(resumed) == state(straight)
+
+
+def test_interrupted_in_the_evaluation(tmp_path, handler):
+    with pytest.raises(Interrupted, match="stopped after epoch 1; .* holds epoch 1"):
+        train(interrupting(6), checkpoint=tmp_path / "c")
+    assert len(checkpoint.load(tmp_path / "c")[1]["history"]) == 1
+
+
+def test_interrupted_twice_breaks_off(handler):
+    run = interrupting(3, times=2)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(run)
+    assert not isinstance(caught.value, Interrupted)
+    assert run[1].steps == 2 and signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("end", ["done", "error"])
+def test_the_handler_is_restored(handler, end):
+    def fail(model, x):
+        if end == "error":
+            raise ZeroDivisionError
+    try:
+        train(linear(fail), 1)
+    except ZeroDivisionError:
+        pass
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+# --- numbers that are not finite -----------------------------------------------------------------
+
+def overflow(model, x):
+    return ops.sum(ops.exp(model.layer.bias + 1000)) if model.calls == 7 else None
+
+
+def root(model, x):
+    return ops.sum(ops.sqrt(model.layer.bias - model.layer.bias.data)) if model.calls == 7 else None
+
+
+def both_ways(model, x):
+    if model.calls == 7:
+        gap = model.layer.weight - model.layer.weight.data
+        return ops.sum(ops.sqrt(gap * gap))  # 0 · inf
+
+
+def poisoned(model, x):
+    if model.calls == 7:
+        model.layer.bias.data[1] = np.nan
+        return ops.sum(model.layer.bias)
+
+
+FAILURES = {
+    "overflow": (overflow, r"the loss became inf in epoch 2, step 2; "
+                           r"the first operation to give such a value was exp\(\(6,\)\)"),
+    "infinite gradient": (root, r"the gradient of layer\.bias stopped being finite in epoch 2, step 2; "
+                                r"the first operation to give such a value was \w+\(.*\(6,\)"),
+    "NaN gradient": (both_ways, r"the gradient of layer\.weight stopped being finite in epoch 2, "
+                                r"step 2; the first operation to give such a value was \w+\(.*\(6, 6\)"),
+    "parameter": (poisoned, "the loss became nan in epoch 2, step 2; "
+                            "the parameter layer.bias held such a value before"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("at_call, message", FAILURES.values(), ids=FAILURES)
+def test_failures_name_their_origin(at_call, message):
+    before = {}
+
+    def watch(model, x):
+        before.update(model.state_dict())
+        changed = at_call(model, x)
+        before.update({} if at_call is not poisoned else model.state_dict())
+        return changed
+
+    run = linear(watch)
+    with pytest.raises(FloatingPointError, match=message):
+        train(run, held_out=None)
+    assert run[1].steps == 6
+    for name, array in run[0].state_dict().items():
+        assert array.tobytes() == before[name].tobytes()
+    assert np.isfinite(run[1].moment).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_bad_data():
+    spoilt = TRAIN.copy()
+    spoilt[11, 3] = np.nan
+    run = setup()
+    message = (r"the loss became nan in epoch 1, step [1-5]; "
+               r"the data held such a value before \(shape \([35], 6\)\)")
+    with pytest.raises(FloatingPointError, match=message):
+        train(run, examples=spoilt)
+    assert all(np.isfinite(p.data).all() for p in run[0].parameters())
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("options, message", [
+    ({"examples": TRAIN.tolist()}, "train must be a floating-point array .* not list"),
+    ({"examples": (TRAIN * 255).astype(np.uint8)}, r"train must be .* not uint8 of shape \(23, 6\)"),
+    ({"examples": TRAIN[:0]}, r"train must be .* at least one example .* not float32 of shape \(0, 6\)"),
+    ({"examples": np.float32(1)}, r"train must be"),
+    ({"held_out": TRAIN[:0]}, "held_out must be"),
+    ({"held_out": [[0.5] * 6]}, "held_out must be .* not list"),
+    ({"epochs": -1}, "epochs must not be negative"),
+    ({"batch_size": 0}, "batch_size at least 1"),
+    ({"resume": True}, "resume needs the path of a checkpoint"),
+])
+def test_bad_arguments(options, message):
+    run = setup()
+    before = state(run)
+    with pytest.raises(ValueError, match=message):
+        train(run, **options)
+    assert state(run) == before
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0), np.random],
+                         ids=["seed", "None", "RandomState", "module"])
+def test_bad_generator(rng):
+    model, optimizer, _ = setup()
+    with pytest.raises(TypeError, match="rng must be a Generator such as numpy.random.default_rng"):
+        train((model, optimizer, rng))
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_plain_progress():
+    stream = io.StringIO()
+    history = train(setup(), 2, stream=stream)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2 and "\r" not in stream.getvalue() and "\033" not in stream.getvalue()
+    number = r"[\d.]+"
+    terms = rf"({number}) \(reconstruction {number}, kl {number}\)"
+    for i, (line, record) in enumerate(zip(lines, history), 1):
+        found = re.fullmatch(rf"epoch {i}/2: train {terms}; held-out {terms}; {number} s", line)
+        assert float(found[1]) == pytest.approx(record["train"]["loss"], rel=1e-4)
+        assert float(found[2]) == pytest.approx(record["held_out"]["loss"], rel=1e-4)
+
+
+def test_progress_on_a_terminal():
+    stream = Terminal()
+    train(setup(), 3, stream=stream)
+    drawn = stream.getvalue().split("\r\033[K")
+    bars = [part for part in drawn if "█" in part]
+    assert len(bars) >= 3
+    for bar in bars:
+        assert re.fullmatch(r"epoch [123]/3 (?=.{24} loss)█+░* loss [\d.]+, \d+:\d\d left", bar), bar
+    assert bars[-1].startswith("epoch 3/3 " + "█" * 24) and bars[-1].endswith("0:00 left")
+    assert drawn[-1].startswith("epoch 3/3: train") and drawn[-1].endswith(" s\n")
+
+
+def test_time_left(monkeypatch):
+    """A clock that moves a second at each look: as many steps to go, as many seconds."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    stream = Terminal()
+    progress = training.Progress(stream, 30, 10)
+    for epoch in (21, 22):  # resumed after 20 epochs, which took this run no time
+        for step in range(1, 11):
+            progress.step(epoch, step, 1.0)
+    left = re.findall(r"(\d+):(\d\d) left", stream.getvalue())
+    assert [60 * int(m) + int(s) for m, s in left] == [100 - i for i in range(1, 21)]
+    bars = re.findall("█*░+|█+", stream.getvalue())
+    assert [bar.count("█") for bar in bars[:10]] == [24 * step // 10 for step in range(1, 11)]
