@@ -112,16 +112,21 @@ def bare_adam(size):
 
 
 def compare(steps, rounds, synchronise):
-    """The median seconds of each step, the steps taking turns of ten; after a warm-up."""
+    """The median seconds of each step, the steps taking turns of ten.
+
+    Before each turn there is a pause, and three steps that do not count: the threads of a library
+    go on spinning for a while after its last call, and would slow down whoever comes next.
+    """
     times = {name: [] for name in steps}
-    for turn in range(rounds + 3):
+    for _ in range(rounds):
         for name, step in steps.items():
-            for _ in range(10):
+            time.sleep(0.2)
+            for i in range(13):
                 synchronise()
                 started = time.perf_counter()
                 step()
                 synchronise()
-                if turn >= 3:
+                if i >= 3:
                     times[name].append(time.perf_counter() - started)
     return {name: float(np.median(t)) for name, t in times.items()}
 

@@ -473,7 +473,7 @@ def test_bad_data():
 @pytest.mark.parametrize("options, message", [
     ({"examples": TRAIN.tolist()}, "train must be a floating-point array .* not list"),
     ({"examples": (TRAIN * 255).astype(np.uint8)}, r"train must be .* not uint8 of shape \(23, 6\)"),
-    ({"examples": TRAIN[:0]}, r"train must be .* at least one example .* not float32 of shape \(0, 6\)"),
+    ({"examples": TRAIN[:0]}, r"train must be .* at least one example, not float32 of shape \(0, 6\)"),
     ({"examples": np.float32(1)}, r"train must be"),
     ({"held_out": TRAIN[:0]}, "held_out must be"),
     ({"held_out": [[0.5] * 6]}, "held_out must be .* not list"),

@@ -56,13 +56,14 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     device = model.parameters()[0].device
     progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train) / batch_size))
 
-    with _interrupt_flag() as interrupted:
+    with _interrupt_flag() as interrupted, _evaluation_at_the_end(model):
         for epoch in range(len(run.history) + 1, epochs + 1):
             started, totals = time.perf_counter(), {}
             # rng decides the order and seeds the noise, so that its state at the end of an epoch
             # is all the randomness that a checkpoint has to hold, on any device.
             order = rng.permutation(len(train))
             noise = random_generator(int(rng.integers(2**32)), device)
+            model.train(noise)
             for step, start in enumerate(range(0, len(train), batch_size), 1):
                 batch = train[order[start : start + batch_size]]
                 terms = _step(model, optimizer, Tensor(to_device(batch, device)), noise,
@@ -85,8 +86,9 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
 
 
 def evaluate(model, examples, rng, batch_size=500):
-    """The loss and its terms on the examples, averaged, without training."""
+    """The loss and its terms on the examples, averaged, in evaluation mode; the model stays in it."""
     totals, device = {}, model.parameters()[0].device
+    model.eval()
     with no_grad():
         for start in range(0, len(examples), batch_size):
             batch = examples[start : start + batch_size]
@@ -193,6 +195,14 @@ class _Run:
 
 def _part(arrays, prefix):
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+@contextmanager
+def _evaluation_at_the_end(model):
+    try:
+        yield
+    finally:
+        model.eval()
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""Dense layers, and layers in a row."""
+
+import math
+
+from .. import ops
+from .initial import initial_bias, initial_weight
+from .module import Module
+
+
+class Dense(Module):
+    """y = x W + b, for x of shape (N, n_in), W (n_in, n_out), b (n_out,), which starts at zero.
+
+    init is "he" (for ReLU) or "glorot" (for tanh, sigmoid and linear layers).
+    """
+
+    def __init__(self, n_in, n_out, *, rng, init="he"):
+        self.weight = initial_weight(rng, (n_in, n_out), n_in, n_out, init)
+        self.bias = initial_bias(self.weight, n_out)
+
+    def __call__(self, x):
+        if x.ndim < 2 or x.shape[-1] != self.weight.shape[0]:
+            raise ValueError(f"Dense: expected an input of shape (N, {self.weight.shape[0]}), got {x.shape}")
+        return x @ self.weight + self.bias
+
+    def __repr__(self):
+        return f"Dense({self.weight.shape[0]}, {self.weight.shape[1]})"
+
+
+class Sequential(Module):
+    """Layers one after another. Plain functions such as `ops.relu` are layers too."""
+
+    def __init__(self, *layers):
+        for layer in layers:
+            if not callable(layer):
+                raise TypeError(f"Sequential: a layer must be callable, not {type(layer).__name__}")
+        self.layers = layers
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self):
+        return f"Sequential({', '.join(getattr(f, '__name__', repr(f)) for f in self.layers)})"
+
+
+class Flatten(Module):
+    """(N, ...) to (N, D): all axes but the first become one."""
+
+    def __call__(self, x):
+        return ops.reshape(x, shape=(x.shape[0], math.prod(x.shape[1:])))
+
+    def __repr__(self):
+        return "Flatten()"
+
+
+class Reshape(Module):
+    """(N, ...) to (N, *shape)."""
+
+    def __init__(self, shape):
+        self.shape = tuple(shape)
+
+    def __call__(self, x):
+        if math.prod(x.shape[1:]) != math.prod(self.shape):
+            raise ValueError(f"Reshape: examples of shape {x.shape[1:]} do not fill {self.shape}")
+        return ops.reshape(x, shape=(x.shape[0], *self.shape))
+
+    def __repr__(self):
+        return f"Reshape({self.shape})"

@@ -1,0 +1,243 @@
+"""Convolution, a dense layer on patches, and its adjoint, the transposed convolution.
+
+`unfold` cuts an image into the patches under a sliding window; `fold` puts patches back in their
+places, where overlaps add up. Both are linear, and each is the other's adjoint. With them,
+
+    conv2d(x, w)           = unfold(x) @ w      every patch goes through one dense layer
+    conv_transpose2d(x, w) = fold(x @ wᵀ)       the adjoints of the two steps, in the opposite order
+
+so the transposed convolution is the gradient of the convolution in its input, with the same w,
+and the other way round. Pooling is a maximum or a mean over each patch.
+
+Images are (N, H, W, C), kernels (kh, kw, C, C'), patches (N, oh, ow, kh, kw, C). A window of k
+entries that moves by the stride s over n pixels with p zeros on either side, and whose entries are
+d pixels apart (the dilation), has
+
+    o = ⌊(n + 2p - d (k - 1) - 1) / s⌋ + 1
+
+places (Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning, relationship
+15; Deep Learning, chapter 9). Each of k, s, p, d is an integer, or a pair for height and width.
+"""
+
+import math
+
+import numpy as np
+
+from . import reduce
+from ..autodiff import broadcast_to, primitive
+from ..backend import array_module
+from .matmul import matmul
+from .shape import reshape
+
+# Patches of a whole batch are (k / s)² times its size. So the convolutions make about so many
+# elements at a time: 2 MB of float32, which are still in the processor's cache when they are used.
+BLOCK = 1 << 19
+
+
+@primitive
+def unfold(x, kernel, stride=1, padding=0, dilation=1):
+    """The patches (N, oh, ow, kh, kw, C) of images x (N, H, W, C). Its adjoint is `fold`.
+
+        y[n, a, b, i, j] = x[n, s a + d i, s b + d j]        counted from the corner of the padding
+
+    Raises ValueError where x has not four axes or the window is larger than the padded image.
+    """
+    window = _window("unfold", kernel, stride, padding, dilation)
+    places = _places("unfold", x.shape, *window)
+    xp, (ph, pw) = array_module(x), window[2]
+    padded = xp.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0))) if ph or pw else x
+    return xp.ascontiguousarray(_patches(padded, places, *window))
+
+
+@primitive
+def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
+    """Images (N, H, W, C) of size (H, W): each pixel is the sum of its entries in all patches.
+
+    Raises ValueError where cols has not the shape of the patches of such images.
+    """
+    window = (kh, kw), strides, (ph, pw), dilations = _window("fold", kernel, stride, padding, dilation)
+    n, h, w, c = shape = (cols.shape[0], *_pair("fold", "size", size, 1), cols.shape[-1])
+    places = _places("fold", shape, *window)
+    expected = (n, *places, kh, kw, c)
+    if cols.shape != expected:
+        raise ValueError(f"fold: images {shape} have patches {expected}, not {cols.shape}")
+    xp = array_module(cols)
+    padded = xp.zeros((n, h + 2 * ph, w + 2 * pw, c), cols.dtype)
+    # Entries i and i' of two patches can lie on one pixel only if d (i - i') is a multiple of s. So
+    # s / gcd(s, d) entries in a row never meet, and can be added for all places at once.
+    rows, columns = (s // math.gcd(s, d) for s, d in zip(strides, dilations))
+    if c == 1:
+        columns = 1  # the innermost loop then runs over ow, not over those few entries
+    sums, terms = _patches(padded, places, *window).swapaxes(2, 3), cols.swapaxes(2, 3)
+    for i in range(0, kh, rows):
+        for j in range(0, kw, columns):
+            part = sums[:, :, i:i + rows, :, j:j + columns]
+            part += terms[:, :, i:i + rows, :, j:j + columns]
+    return xp.ascontiguousarray(padded[:, ph:ph + h, pw:pw + w])
+
+
+unfold.defvjp(lambda g, y, x, **window: fold(g, x.shape[1:3], **window))
+fold.defvjp(lambda g, y, cols, size, **window: unfold(g, **window))
+
+
+@primitive
+def conv2d(x, w, stride=1, padding=0, dilation=1):
+    """Convolution of x (N, H, W, C) with w (kh, kw, C, C'): unfold(x) @ w, of shape (N, oh, ow, C').
+
+        y[n, a, b, c'] = Σ_ijc x[n, s a + d i, s b + d j, c] w[i, j, c, c']
+
+    The kernel is not flipped (Deep Learning, equation 9.6). Raises ValueError where the channels
+    differ or the window is larger than the padded image.
+    """
+    _check_channels("conv2d", x, w, axis=2)
+    window = _window("conv2d", w.shape[:2], stride, padding, dilation)
+    places = _places("conv2d", x.shape, *window)
+    xp = array_module(x, w)
+    y = xp.empty((len(x), *places, w.shape[3]), xp.result_type(x, w))
+    for block in _blocks(x, places, w):
+        patches = unfold.__wrapped__(x[block], *window)  # the body of the primitive, on arrays
+        y[block] = (_matrix(patches) @ _matrix(w)).reshape(y[block].shape)
+    return y
+
+
+@primitive
+def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1):
+    """The adjoint of `conv2d` with the same w: fold(x @ wᵀ), from (N, oh, ow, C') to (N, H, W, C).
+
+        H = s (oh - 1) + d (k - 1) + 1 - 2p + output_padding
+
+    Images of s different heights have the same oh; output_padding, from 0 to s - 1, says which is
+    meant. Raises ValueError for another, where the channels differ, and where no pixel is left.
+    """
+    _check_channels("conv_transpose2d", x, w, axis=3)
+    window = _window("conv_transpose2d", w.shape[:2], stride, padding, dilation)
+    places, size = x.shape[1:3], _transposed_size(x.shape, *window, output_padding)
+    xp = array_module(x, w)
+    y = xp.empty((len(x), *size, w.shape[2]), xp.result_type(x, w))
+    for block in _blocks(x, places, w):
+        patches = _matrix(x[block]) @ _matrix(w).T
+        y[block] = fold.__wrapped__(patches.reshape(-1, *places, *w.shape[:3]), size, *window)
+    return y
+
+
+def _kernel_gradient(image, values, w, **window):
+    """dL/dw = unfold(image)ᵀ @ values, where one of the two is an input and the other a gradient.
+
+    The patches are made again: that takes less time than to store those of the forward pass.
+    """
+    gradient = 0
+    for block in _blocks(image.data, values.shape[1:3], w):
+        patches = unfold(image[block], w.shape[:2], **window)
+        gradient = gradient + matmul(_matrix(patches).T, _matrix(values[block]))
+    return reshape(gradient, w.shape)
+
+
+def _input_gradient(g, y, x, w, stride, padding, dilation):
+    """The transposed convolution of g, with the pixels that no window reached as its output padding."""
+    window = _window("conv2d", w.shape[:2], stride, padding, dilation)
+    rest = tuple((n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in zip(x.shape[1:3], *window))
+    return conv_transpose2d(g, w, stride, padding, rest, dilation)
+
+
+conv2d.defvjp(
+    _input_gradient,
+    lambda g, y, x, w, **window: _kernel_gradient(x, g, w, **window),
+)
+conv_transpose2d.defvjp(
+    lambda g, y, x, w, output_padding, **window: conv2d(g, w, **window),
+    lambda g, y, x, w, output_padding, **window: _kernel_gradient(g, x, w, **window),
+)
+
+
+def max_pool2d(x, kernel, stride=None):
+    """The largest value of each window, channel by channel; values that tie share the gradient.
+
+    With stride None the windows lie side by side. Raises ValueError as `unfold` does.
+    """
+    return reduce.max(unfold(x, kernel, kernel if stride is None else stride), (3, 4))
+
+
+def avg_pool2d(x, kernel, stride=None):
+    """The mean of each window, channel by channel; stride and errors as in `max_pool2d`."""
+    return reduce.mean(unfold(x, kernel, kernel if stride is None else stride), (3, 4))
+
+
+def upsample_nearest2d(x, scale):
+    """Each pixel of x (N, H, W, C) repeated in a block of the scale: (N, scale · H, scale · W, C)."""
+    n, h, w, c = _four_axes("upsample_nearest2d", "x", x.shape)
+    sh, sw = _pair("upsample_nearest2d", "scale", scale, 1)
+    blocks = broadcast_to(reshape(x, (n, h, 1, w, 1, c)), (n, h, sh, w, sw, c))
+    return reshape(blocks, (n, h * sh, w * sw, c))
+
+
+def _patches(padded, places, kernel, stride, padding, dilation):
+    """The patches (N, oh, ow, kh, kw, C) of padded images as a view, in which overlaps share memory."""
+    n, down, right, channel = padded.strides
+    return array_module(padded).lib.stride_tricks.as_strided(
+        padded,
+        (len(padded), *places, *kernel, padded.shape[3]),
+        (n, stride[0] * down, stride[1] * right, dilation[0] * down, dilation[1] * right, channel),
+    )
+
+
+def _matrix(x):
+    """Images as (N H W, C), patches as (N oh ow, kh kw C), a kernel as (kh kw C, C')."""
+    return x.reshape(math.prod(x.shape[:3]), math.prod(x.shape[3:]))
+
+
+def _blocks(x, places, w):
+    """Slices of the batch with about BLOCK elements of patches each; on a GPU the whole batch."""
+    n = max(len(x), 1)
+    each = 1 + BLOCK // (1 + math.prod((*places, *w.shape[:3]))) if array_module(x) is np else n
+    return [slice(i, i + each) for i in range(0, n, each)]
+
+
+def _window(name, kernel, stride, padding, dilation):
+    """Kernel, stride, padding and dilation as pairs, checked."""
+    return (_pair(name, "kernel", kernel, 1), _pair(name, "stride", stride, 1),
+            _pair(name, "padding", padding, 0), _pair(name, "dilation", dilation, 1))
+
+
+def _pair(name, what, value, least):
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
+        kind = f"an integer from {least} up, or two of them"
+        raise ValueError(f"{name}: {what} must be {kind}, not {value!r}")
+    return pair
+
+
+def _four_axes(name, what, shape):
+    if len(shape) != 4:
+        axes = "(kh, kw, C, C')" if what == "w" else "(N, H, W, C)"
+        raise ValueError(f"{name}: {what} must have the axes {axes}, not the shape {shape}")
+    return shape
+
+
+def _places(name, shape, kernel, stride, padding, dilation):
+    """(oh, ow), the number of places of the window on images of that shape."""
+    _, *size, _ = _four_axes(name, "x", shape)
+    padded = tuple(n + 2 * p for n, p in zip(size, padding))
+    span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation))
+    if any(a > n for a, n in zip(span, padded)):
+        raise ValueError(f"{name}: the kernel spans {span} pixels, the padded input has only {padded}")
+    return tuple((n - a) // s + 1 for n, a, s in zip(padded, span, stride))
+
+
+def _transposed_size(shape, kernel, stride, padding, dilation, output_padding):
+    """(H, W) of the images whose windows have the places shape[1:3]."""
+    extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)
+    if any(e >= s for e, s in zip(extra, stride)):
+        raise ValueError(f"conv_transpose2d: output_padding {extra} must be below the stride {stride}")
+    size = tuple(s * (o - 1) + d * (k - 1) + 1 - 2 * p + e
+                 for o, k, s, p, d, e in zip(shape[1:3], kernel, stride, padding, dilation, extra))
+    if min(size) < 1:
+        raise ValueError(f"conv_transpose2d: the padding {padding} leaves an output of size {size}")
+    return size
+
+
+def _check_channels(name, x, w, axis):
+    _four_axes(name, "x", x.shape)
+    _four_axes(name, "w", w.shape)
+    if x.shape[3] != w.shape[axis]:
+        raise ValueError(f"{name}: input has {x.shape[3]} channels but the kernel takes {w.shape[axis]} "
+                         f"(x: {x.shape}, w: {w.shape})")
