@@ -24,6 +24,7 @@ except ImportError:
 
 TOPIC = "The engine"
 BATCH = 128
+TURN = 10  # steps
 
 
 class VaeStep:
@@ -112,28 +113,29 @@ def bare_adam(size):
 
 
 def compare(steps, rounds, synchronise):
-    """The median seconds of each step, the steps taking turns of ten.
+    """The median seconds of each step; they take turns of so many steps that count.
 
-    Before each turn there is a pause, and three steps that do not count: the threads of a library
-    go on spinning for a while after its last call, and would slow down whoever comes next.
+    Before each turn there is a pause, and twice as many steps that do not count: the threads of a
+    library go on spinning for a while after its last call and slow down whoever comes next, and
+    the processor's caches and clock take a while to settle.
     """
     times = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
             time.sleep(0.2)
-            for i in range(13):
+            for i in range(3 * TURN):
                 synchronise()
                 started = time.perf_counter()
                 step()
                 synchronise()
-                if i >= 3:
+                if i >= 2 * TURN:
                     times[name].append(time.perf_counter() - started)
     return {name: float(np.median(t)) for name, t in times.items()}
 
 
 def main(argv=None):
     p = parser("speed", __doc__, images=False)
-    p.add_argument("--rounds", type=whole(1), default=30, help="turns of ten steps each (default: 30)")
+    p.add_argument("--rounds", type=whole(1), default=30, help=f"turns of {TURN} counted steps (default: 30)")
     args = p.parse_args(argv)
     rounds = 1 if args.quick else args.rounds
     report = Report("speed", args)

@@ -43,17 +43,12 @@ class Tensor:
     __array_priority__ = 1000  # the same, for CuPy
 
     def __init__(self, data, requires_grad=False):
-        if isinstance(data, Tensor):
-            data = data.data
-        if not hasattr(data, "dtype"):
-            data = np.asarray(data)
-            if data.dtype == np.float64:
-                data = data.astype(np.float32)
-        elif isinstance(data, np.generic):  # NumPy's reductions give scalars, not 0-d arrays
-            data = np.asarray(data)
-        if data.dtype.kind not in "fiub":
+        if type(data) is not np.ndarray:
+            data = _as_array(data)
+        kind = data.dtype.kind
+        if kind not in "fiub":
             raise TypeError(f"a Tensor holds real numbers, not dtype {data.dtype}")
-        if requires_grad and data.dtype.kind != "f":
+        if requires_grad and kind != "f":
             raise TypeError(f"only a floating-point Tensor can require a gradient, not {data.dtype}")
         self.data = data
         self.requires_grad = requires_grad
@@ -112,6 +107,18 @@ class Tensor:
         leaves = [t for t in history if t.node is None and t.requires_grad]
         for leaf, g in zip(leaves, _differentiate(self, history, leaves, grad_output, False)):
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+
+
+def _as_array(data):
+    """The array in a Tensor, an array of any package as it is, and NumPy's array of anything else."""
+    if isinstance(data, Tensor):
+        return data.data
+    if isinstance(data, np.generic):  # NumPy's reductions give scalars, not 0-d arrays
+        return np.asarray(data)
+    if hasattr(data, "dtype"):
+        return data
+    data = np.asarray(data)
+    return data.astype(np.float32) if data.dtype == np.float64 else data
 
 
 class Node:
@@ -186,22 +193,21 @@ def primitive(body):
             names = list(signature.parameters)
             args = [bound.pop(name) for name in names[:count]]
             params = bound
-        inputs = [_operand(a) for a in args]
-        if not any(isinstance(a, Tensor) for a in inputs):
-            inputs = [Tensor(float(a)) for a in inputs]  # numbers alone become float32, as anywhere
-        params = {**defaults, **params}
+        inputs = [a if isinstance(a, Tensor) else _operand(a) for a in args]
+        tensors = [a for a in inputs if isinstance(a, Tensor)]
+        if not tensors:
+            inputs = tensors = [Tensor(float(a)) for a in args]  # numbers alone become float32
+        if defaults:
+            params = {**defaults, **params}
         arrays = [a.data if isinstance(a, Tensor) else a for a in inputs]
         try:
             y = Tensor(body(*arrays, **params))
         except TypeError as error:
             _explain_mixed_devices(operation, arrays, error)
             raise
-        if _recording.on:
-            for a in inputs:
-                if isinstance(a, Tensor) and a.requires_grad:
-                    y.requires_grad = True
-                    y.node = Node(operation, inputs, params)
-                    break
+        if _recording.on and any([a.requires_grad for a in tensors]):
+            y.requires_grad = True
+            y.node = Node(operation, inputs, params)
         return y
 
     def defvjp(*rules):
@@ -215,9 +221,7 @@ def primitive(body):
 
 
 def _operand(a):
-    """A Tensor as it is, an array as a constant Tensor, a number (also NumPy's) as a Python number."""
-    if isinstance(a, Tensor):
-        return a
+    """An array as a constant Tensor, a number (also NumPy's) as a Python number."""
     if isinstance(a, np.generic):
         return a.item()
     return a if isinstance(a, (float, int)) else Tensor(a)
@@ -273,9 +277,10 @@ def _history(output):
 def _differentiate(output, history, wanted, grad_output, create_graph):
     """Reverse mode: carry the gradient of output back to the wanted Tensors, newest Tensor first."""
     # A Tensor needs a gradient if it is wanted, or if something wanted lies behind it.
-    needed = {id(t) for t in wanted}
+    kept = {id(t) for t in wanted}
+    needed = set(kept)
     for t in history:
-        if t.node and any(id(x) in needed for x in t.node.inputs):
+        if t.node and any([id(x) in needed for x in t.node.inputs]):
             needed.add(id(t))
 
     grads = {id(output): _seed(output, grad_output)}
@@ -283,13 +288,12 @@ def _differentiate(output, history, wanted, grad_output, create_graph):
         for t in reversed(history):
             if t.node is None or id(t) not in grads or id(t) not in needed:
                 continue
-            g = grads[id(t)]
+            # Unless it is wanted, the memory of a gradient is free for the rest of the way.
+            g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
             for i, x in enumerate(t.node.inputs):
                 if id(x) in needed:
                     gx = _vjp(t.node, i, g, t)
                     grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
-            if not any(t is w for w in wanted):
-                del grads[id(t)]  # its memory is free for the rest of the way
     return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
             for t in wanted]
 

@@ -1,8 +1,8 @@
 """Stochastic gradient descent and Adam, over one flat buffer.
 
-All parameters are moved into one long array, of which each parameter's own array becomes a view.
-An update is then a handful of array operations whatever the number of parameters, and runs over
-blocks that fit the processor's cache, so that each value is fetched from memory once.
+All parameters are moved into one long array, of which each parameter's own array becomes a view;
+so are the running averages. An update runs over blocks that fit the processor's cache, so that
+each value is fetched from memory once.
 """
 
 import math
@@ -45,17 +45,16 @@ class Optimizer:
 
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
-        self.gradient = xp.zeros_like(self.flat)
         self.moment = xp.zeros((self.moments, self.flat.size), self.flat.dtype)
-        self.views, self.slots, start = [], [], 0
-        for p in self.params:
-            stop = start + p.size
-            self.views.append(self.flat[start:stop].reshape(p.shape))
-            self.slots.append(self.gradient[start:stop].reshape(p.shape))
-            p.data, start = self.views[-1], stop
-        size = BLOCK if xp is np else self.flat.size
-        self.blocks = [slice(i, i + size) for i in range(0, self.flat.size, size)]
-        self.scratch = xp.empty_like(self.flat[:size])
+        self.views, self.blocks, start = [], [], 0
+        for i, p in enumerate(self.params):
+            self.views.append(self.flat[start : start + p.size].reshape(p.shape))
+            p.data = self.views[-1]
+            for a in range(0, p.size, BLOCK):
+                b = min(a + BLOCK, p.size)
+                self.blocks.append((i, slice(a, b), slice(start + a, start + b)))
+            start += p.size
+        self.scratch = xp.empty_like(self.flat[:BLOCK])
 
     def zero_grad(self):
         """Forget the gradients of the last step."""
@@ -67,33 +66,27 @@ class Optimizer:
 
         Raises FloatingPointError where a gradient is NaN or infinite, and then changes nothing.
         """
-        norm = self._gather()
+        gradients = [self._gradient(p, view) for p, view in zip(self.params, self.views)]
+        norm = _norm(gradients)
         if self.clip_norm is not None and norm > self.clip_norm:
-            self.gradient *= self.clip_norm / norm
+            gradients = [g * (self.clip_norm / norm) for g in gradients]
         self.steps += 1
-        for block in self.blocks:
-            p, g = self.flat[block], self.gradient[block]
+        for i, inside, block in self.blocks:
+            p, g = self.flat[block], gradients[i][inside]
             if self.weight_decay:
                 p *= 1 - self.lr * self.weight_decay
             self._update(p, g, self.moment[:, block], self.scratch[: len(p)])
 
-    def _gather(self):
-        """Copy the gradients into the flat buffer; their global norm."""
-        for p, view, slot in zip(self.params, self.views, self.slots):
-            if p.data is not view:
-                raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change "
-                                   "its values in place, or make a new optimiser")
-            slot[...] = 0 if p.grad is None else p.grad.data
-        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
-            square = float(self.gradient @ self.gradient)
-        if not math.isfinite(square):
-            square = float((self.gradient.astype(np.float64) ** 2).sum())
-            if not math.isfinite(square):
-                raise FloatingPointError("a gradient is NaN or infinite; no parameter was changed")
-        return math.sqrt(square)
+    def _gradient(self, p, view):
+        """The gradient of a parameter, as one row of numbers."""
+        if p.data is not view:
+            raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change its "
+                               "values in place, or make a new optimiser")
+        g = array_module(view).zeros_like(view) if p.grad is None else p.grad.data
+        return g.reshape(-1)
 
     def _update(self, p, g, moment, scratch):
-        """Update one block of parameters p in place; g may be overwritten."""
+        """Update one block of parameters p in place, given its gradient and running averages."""
         raise NotImplementedError
 
     def state_dict(self):
@@ -108,6 +101,17 @@ class Optimizer:
             raise ValueError(f"the optimiser's state does not fit: expected {expected}, got {came}")
         self.steps = int(state["steps"])
         self.moment[...] = to_device(state["moment"], self.params[0].device)
+
+
+def _norm(gradients):
+    """The Euclidean norm of all gradients together. Raises FloatingPointError where it is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = sum(float(g @ g) for g in gradients)
+    if not math.isfinite(square):  # or is it only too large for the square to fit float32?
+        square = sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients)
+        if not math.isfinite(square):
+            raise FloatingPointError("a gradient is NaN or infinite; no parameter was changed")
+    return math.sqrt(square)
 
 
 class SGD(Optimizer):
@@ -134,10 +138,10 @@ class SGD(Optimizer):
         v *= self.momentum
         v += g
         if self.nesterov:
-            g += xp.multiply(v, self.momentum, out=scratch)
+            p -= xp.multiply(g, self.lr, out=scratch)
+            p -= xp.multiply(v, self.lr * self.momentum, out=scratch)
         else:
-            g = v
-        p -= xp.multiply(g, self.lr, out=scratch)
+            p -= xp.multiply(v, self.lr, out=scratch)
 
 
 class Adam(Optimizer):
