@@ -127,12 +127,13 @@ def run(main):
     try:
         sys.exit(main())
     except Interrupted as stop:
-        print(f"\n{stop}\nTo go on: the same command with --resume", file=sys.stderr)
+        print(f"\n{stop}" + "\nTo go on: the same command with --resume" * stop.resumable, file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         sys.exit(130)
     except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        frame = [f for f in frames if f.filename == main.__code__.co_filename][-1]  # in the demo itself
         print(f"error: {error}\n({Path(frame.filename).name}, line {frame.lineno})", file=sys.stderr)
         sys.exit(2)

@@ -19,3 +19,17 @@ def vote(queries, reference, labels, k=10):
     _, numbers = nearest(queries, reference, k)
     counts = (labels[numbers][:, :, None] == np.arange(10)).sum(axis=1)
     return counts.argmax(axis=1), counts.max(axis=1) / k
+
+
+def pca(x, k):
+    """The mean of the rows of x and their k principal axes, as columns."""
+    x = x.reshape(len(x), -1).astype(np.float64)
+    mean = x.mean(axis=0)
+    # The right singular vectors of the data are the eigenvectors of its small square matrix.
+    _, _, axes = np.linalg.svd((x - mean).T @ (x - mean), hermitian=True)
+    return mean, axes[:k].T
+
+
+def squared_error(prediction, target):
+    """Σ (x̂ - x)² per example, averaged."""
+    return float(((prediction - target) ** 2).sum() / len(target))

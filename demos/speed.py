@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from demos.harness import Report, parser, run, whole
-from tinyae import Tensor, models, optim, plots
+from tinyae import Tensor, losses, models, optim, plots
 from tinyae.backend import keep_freed_memory, random_generator, to_device
 from tinyae.optim import BLOCK
 
@@ -27,8 +27,23 @@ BATCH = 128
 TURN = 10  # steps
 
 
+def tinyae_step(model, batch, device, rng):
+    """The training step of any of our models: one batch, one update by Adam."""
+    adam = optim.Adam(model.parameters(), 1e-3)
+    x = Tensor(to_device(batch, device))
+
+    def step():
+        loss, _ = model.loss(x, rng)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return step
+
+
 class VaeStep:
-    """A 784-400-20 VAE with Bernoulli pixels: one batch, one update by Adam."""
+    """A 784-400-20 VAE with Bernoulli pixels."""
 
     name = "784-400-20 VAE"
     sizes = [(784, 400), (400, 40), (20, 400), (400, 784)]
@@ -36,18 +51,7 @@ class VaeStep:
     @staticmethod
     def tinyae(batch, device):
         rng = random_generator(0, device)
-        model = models.dense_vae((784,), 400, 20, rng)
-        adam = optim.Adam(model.parameters(), 1e-3)
-        x = Tensor(to_device(batch, device))
-
-        def step():
-            loss, _ = model.loss(x, rng)
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            return loss.item()
-
-        return step
+        return tinyae_step(models.dense_vae((784,), 400, 20, rng), batch, device, rng)
 
     @staticmethod
     def torch(batch, device):
@@ -84,6 +88,60 @@ class VaeStep:
                 x @ w
                 x.T @ y
                 if i:  # nobody asks for the gradient of the images
+                    y @ w.T
+            adam()
+
+        return step
+
+
+class ConvolutionalStep:
+    """An autoencoder of two convolutions and two transposed ones, code 20, Bernoulli pixels."""
+
+    name = "convolutional autoencoder"
+
+    @staticmethod
+    def tinyae(batch, device):
+        rng = random_generator(0, device)
+        networks = models.conv_networks((28, 28, 1), (32, 64), 20, rng)
+        model = models.Autoencoder(*networks, losses.bernoulli_nll)
+        return tinyae_step(model, batch.reshape(-1, 28, 28, 1), device, rng)
+
+    @staticmethod
+    def torch(batch, device):
+        from torch import nn
+
+        model = nn.Sequential(
+            nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(3136, 20), nn.Linear(20, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1),
+        ).to(device)
+        adam = torch.optim.Adam(model.parameters(), 1e-3)
+        x = torch.from_numpy(batch).reshape(-1, 1, 28, 28).to(device)
+
+        def step():
+            loss = nn.functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / BATCH
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            return loss.item()
+
+        return step
+
+    @staticmethod
+    def floor(batch):
+        # (patches, kernel entries, channels) of the four convolutions, and the two dense layers
+        sizes = [(196 * BATCH, 16, 32), (49 * BATCH, 512, 64), (BATCH, 3136, 20), (BATCH, 20, 3136),
+                 (49 * BATCH, 512, 64), (196 * BATCH, 16, 32)]
+        rng = np.random.default_rng(0)
+        arrays = [(rng.random((n, k), np.float32), rng.random((k, m), np.float32), rng.random((n, m), np.float32))
+                  for n, k, m in sizes]
+        adam = bare_adam(sum(k * m for _, k, m in sizes))
+
+        def step():
+            for i, (x, w, y) in enumerate(arrays):
+                x @ w
+                x.T @ y
+                if i:
                     y @ w.T
             adam()
 
@@ -153,7 +211,7 @@ def main(argv=None):
 
     batch = np.random.default_rng(args.seed).random((BATCH, 784), np.float32)
     results = {}
-    for case in (VaeStep,):
+    for case in (VaeStep, ConvolutionalStep):
         steps = {"tinyae": case.tinyae(batch, args.device)}
         if torch is not None:
             steps["PyTorch eager"] = case.torch(batch, "cuda" if args.device == "gpu" else "cpu")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tinyae import Tensor, grad, gradcheck, no_grad, ops, primitive
-from tinyae.autodiff import PRIMITIVES, first_nonfinite
+from tinyae.autodiff import PRIMITIVES
+from tinyae.training import first_nonfinite
 from tinyae.backend import array_module, device_module, device_of, keep_freed_memory, to_device
 
 
@@ -730,3 +731,34 @@ def test_keep_freed_memory_may_be_called_twice():
 def test_keep_freed_memory_does_nothing_elsewhere(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert keep_freed_memory() is False
+
+
+# --- mistakes that would otherwise be silent -------------------------------------------------------
+
+def test_an_input_without_a_rule_is_refused():
+    @primitive
+    def two(a, b):
+        return a * b
+
+    two.defvjp(lambda g, y, a, b: g * b)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="two: an argument that requires a gradient has no rule"):
+        two(x, x)
+
+
+def test_a_rule_that_returns_nothing_is_named():
+    @primitive
+    def nothing(a):
+        return a * 1
+
+    nothing.defvjp(lambda g, y, a: None)
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="the rule of nothing for input 0 returned None"):
+        grad(nothing(x), x)
+
+
+def test_a_forgotten_create_graph_warns():
+    x = Tensor([2.0], requires_grad=True)
+    g = grad(x**3, x)
+    with pytest.warns(UserWarning, match="create_graph=True"):
+        assert grad(g, x).data == 0

@@ -182,7 +182,7 @@ def test_quick_claims_are_not_judged(tmp_path, capsys):
     (FileNotFoundError("no file"), 2, "error: no file"),
     (RuntimeError("no GPU"), 2, "error: no GPU"),
     (FloatingPointError("NaN"), 2, "error: NaN"),
-    (harness.Interrupted("stopped in epoch 2"), 130,
+    (harness.Interrupted("stopped in epoch 2", resumable=True), 130,
      "stopped in epoch 2\nTo go on: the same command with --resume"),
     (KeyboardInterrupt(), 130, "stopped"),
 ])

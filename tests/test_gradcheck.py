@@ -296,3 +296,19 @@ def test_a_higher_order_sees_what_a_lower_one_cannot():
     with pytest.raises(GradientError) as caught:
         gradcheck(curve, [ROW], order=4)
     assert caught.value.order == 4
+
+
+def test_a_detached_factor_of_an_antisymmetric_rule_is_found():
+    """The weights of the second order must not be those of the first, which are inputs there."""
+    @primitive
+    def cross(a, b):
+        return np.cross(a, b)
+
+    cross.defvjp(lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a))
+    rng = np.random.default_rng(0)
+    point = [rng.standard_normal(3), rng.standard_normal(3)]
+    gradcheck(cross, point)
+    cross.defvjp(lambda g, y, a, b: cross(b.detach(), g), lambda g, y, a, b: cross(g, a))
+    with pytest.raises(GradientError) as caught:
+        gradcheck(cross, point)
+    assert caught.value.order == 2

@@ -1,3 +1,4 @@
-from . import data, losses, models, nn, ops, optim, sampling
+from . import corruption, data, losses, models, nn, ops, optim, penalties, sampling
 from .autodiff import Tensor, grad, no_grad, primitive
 from .gradcheck import GradientError, NotDifferentiable, gradcheck
+from .jacobian import jacobian

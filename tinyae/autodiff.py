@@ -18,7 +18,9 @@ a result with a graph behind it, and can be differentiated again: `create_graph=
 import functools
 import inspect
 import itertools
+import math
 import threading
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,8 +36,8 @@ class Tensor:
     grad            the Tensor that `backward` has accumulated in this leaf, or None
     node            how it was computed, or None for a leaf
 
-    Lists and Python floats become float32; an array keeps its precision. The arithmetic operators
-    and the methods with NumPy's names are put on the class by `tinyae.ops`.
+    Python floats, and lists of them, become float32; an array keeps its precision. The arithmetic
+    operators and the methods with NumPy's names are put on the class by `tinyae.ops`.
     """
 
     __slots__ = ("data", "requires_grad", "grad", "node", "__weakref__")
@@ -85,7 +87,10 @@ class Tensor:
         return self.data.item()
 
     def numpy(self):
-        """The values as a NumPy array: the Tensor's own array on the CPU, a copy of it from the GPU."""
+        """The values as a NumPy array: the Tensor's own array on the CPU, a copy of it from the GPU.
+
+        The Tensor's own array changes with it: copy it to keep a parameter's values of this moment.
+        """
         return to_device(self.data, "cpu")
 
     def detach(self):
@@ -99,13 +104,14 @@ class Tensor:
     def backward(self, grad_output=None):
         """Add d self / d leaf to the `grad` of every leaf that requires a gradient.
 
-        grad_output is the gradient of self, and must be given unless self has one element.
+        grad_output is the gradient of self, and must be given unless self has one element. Do not
+        change a `grad` in place: it may share its memory with another.
         """
         if not self.requires_grad:
             raise ValueError("backward: this Tensor was not computed from any that requires a gradient")
-        history = _history(self)
-        leaves = [t for t in history if t.node is None and t.requires_grad]
-        for leaf, g in zip(leaves, _differentiate(self, history, leaves, grad_output, False)):
+        tensors = history(self)
+        leaves = [t for t in tensors if t.node is None and t.requires_grad]
+        for leaf, g in zip(leaves, _differentiate(self, tensors, leaves, grad_output, False)):
             leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
 
 
@@ -205,6 +211,9 @@ def primitive(body):
         except TypeError as error:
             _explain_mixed_devices(operation, arrays, error)
             raise
+        if params and any([isinstance(p, Tensor) and p.requires_grad for p in params.values()]):
+            raise TypeError(f"{body.__name__}: an argument that requires a gradient has no rule; "
+                            f"defvjp was given {len(operation.rules)}")
         if _recording.on and any([a.requires_grad for a in tensors]):
             y.requires_grad = True
             y.node = Node(operation, inputs, params)
@@ -212,7 +221,7 @@ def primitive(body):
 
     def defvjp(*rules):
         operation.rules = rules
-        operation.rule = functools.partial(functools.partial, rules[0]) if variadic else rules.__getitem__
+        operation.rule = (lambda i: functools.partial(rules[0], i)) if variadic else rules.__getitem__
 
     operation.rules = ()
     operation.defvjp = defvjp
@@ -255,11 +264,14 @@ def grad(output, inputs, grad_output=None, create_graph=False):
         if not isinstance(x, Tensor) or not x.requires_grad:
             what = "a Tensor without requires_grad" if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(f"grad: input {i} must be a Tensor that requires a gradient, not {what}")
-    grads = _differentiate(output, _history(output), wanted, grad_output, create_graph)
+    if not output.requires_grad:
+        warnings.warn("grad: the output has no history (was it made under no_grad, or is it a gradient taken "
+                      "without create_graph=True?), so its gradient is zero", stacklevel=2)
+    grads = _differentiate(output, history(output), wanted, grad_output, create_graph)
     return grads[0] if isinstance(inputs, Tensor) else grads
 
 
-def _history(output):
+def history(output):
     """Every Tensor that output was computed from, itself included, oldest first.
 
     A result is always made after its inputs, so the order of making is a topological order.
@@ -274,18 +286,18 @@ def _history(output):
     return sorted(seen.values(), key=lambda t: t.node.number if t.node else -1)
 
 
-def _differentiate(output, history, wanted, grad_output, create_graph):
+def _differentiate(output, tensors, wanted, grad_output, create_graph):
     """Reverse mode: carry the gradient of output back to the wanted Tensors, newest Tensor first."""
     # A Tensor needs a gradient if it is wanted, or if something wanted lies behind it.
     kept = {id(t) for t in wanted}
     needed = set(kept)
-    for t in history:
+    for t in tensors:
         if t.node and any([id(x) in needed for x in t.node.inputs]):
             needed.add(id(t))
 
     grads = {id(output): _seed(output, grad_output)}
     with _record(create_graph):
-        for t in reversed(history):
+        for t in reversed(tensors):
             if t.node is None or id(t) not in grads or id(t) not in needed:
                 continue
             # Unless it is wanted, the memory of a gradient is free for the rest of the way.
@@ -313,6 +325,8 @@ def _vjp(node, i, g, y):
     """The share of input i in the gradient g of y, in the shape and precision of that input."""
     x = node.inputs[i]
     gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
+    if gx is None:
+        raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
     gx = gx if isinstance(gx, Tensor) else Tensor(gx)
     if gx.shape != x.shape:
         try:
@@ -321,11 +335,6 @@ def _vjp(node, i, g, y):
             raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
                              f"{gx.shape}; the input has shape {x.shape}") from error
     return gx if gx.dtype == x.dtype else astype(gx, dtype=x.dtype)
-
-
-def first_nonfinite(output):
-    """The first Tensor on the way to output, itself included, that holds a NaN or infinity; or None."""
-    return next((t for t in _history(output) if not array_module(t.data).isfinite(t.data).all()), None)
 
 
 # The operations that the engine itself uses: gradients add up, are summed back over broadcast
@@ -352,6 +361,12 @@ def sum_to(x, shape):
     if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, x.shape[lead:])):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     stretched = [i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1]
+    if lead and not stretched and x.size:
+        # The gradient of a bias. NumPy sums a few long rows much faster than many short ones.
+        rows, columns = math.prod(x.shape[:lead]), math.prod(shape)
+        few = math.gcd(rows, 128)
+        x = x.reshape(-1, few * columns).sum(axis=0).reshape(few, columns)
+        return x.sum(axis=0).reshape(shape)
     return x.sum(axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
 
 

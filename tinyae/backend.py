@@ -44,7 +44,7 @@ def device_module(device):
         import cupy
     except ImportError as error:
         raise RuntimeError(
-            "the GPU needs CuPy, which is not installed: pip install 'tinyae[cuda13]' "
+            "the GPU needs CuPy, which is not installed: pip install --editable '.[cuda13]' "
             "(or cuda12, to match the driver)"
         ) from error
     try:

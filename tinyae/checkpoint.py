@@ -45,6 +45,7 @@ def load(path):
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
+            # With ".npy" a name is looked up as it is: one that ends so is not mistaken for another's file.
             arrays = {name.removeprefix("arrays/"): file[name + ".npy"]
                       for name in file.files if name != "header"}
         found, meta = header["format"], header["meta"]

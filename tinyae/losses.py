@@ -8,8 +8,11 @@ different models add up without further factors.
 
 import math
 
+import numpy as np
+
 from . import ops
 from .autodiff import primitive
+from .jacobian import jacobian_penalty  # a penalty like those below, in a file of its own
 
 
 def _check(name, *operands):
@@ -38,17 +41,15 @@ def mse(prediction, target):
 
 
 @primitive
-def cross_entropy(logits, target):
+def bernoulli_terms(logits, target):
     """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise.
 
     As softplus(l) - x l it is exact where p rounds to 0 or 1. The derivative is p - x in l, and -l in x.
     """
-    y = ops.softplus.__wrapped__(logits)
-    y -= target * logits
-    return y
+    return ops.softplus.__wrapped__(logits) - target * logits
 
 
-cross_entropy.defvjp(
+bernoulli_terms.defvjp(
     lambda g, y, logits, target: g * (ops.sigmoid(logits) - target),
     lambda g, y, logits, target: -g * logits,
 )
@@ -60,10 +61,15 @@ def bernoulli_nll(logits, target):
     Its gradient at each example's logits is p - x. Shapes (N, ...); raises ValueError where they differ.
     """
     _check("bernoulli_nll", logits, target)
-    return _per_example(cross_entropy(logits, target))
+    return _per_example(bernoulli_terms(logits, target))
 
 
 bernoulli_nll.mean = ops.sigmoid  # turns the decoder's output into the mean of p(x | h)
+
+
+def mean_of(reconstruction, output):
+    """The mean of p(x | h), for a reconstruction loss and a decoder's output: by default that output."""
+    return getattr(reconstruction, "mean", lambda output: output)(output)
 
 
 def gaussian_nll(mean, log_var, target):
@@ -96,3 +102,39 @@ def gaussian_kl(mean, log_var, prior_mean=None, prior_log_var=None):
     if mean.shape != shape or log_var.shape != shape:
         raise ValueError(f"gaussian_kl: the prior must broadcast to shape {shape}, not beyond it")
     return _per_example(ops.exp(log_var) + mean * mean - 1 - log_var, 0.5)
+
+
+def l1(h):
+    """Σ |h|, which is -ln of a Laplace prior on the code, up to a constant (Deep Learning, 14.2.1)."""
+    _check("l1", h)
+    return _per_example(ops.abs(h))
+
+
+def l2(h):
+    """½ Σ h², which is -ln N(h; 0, I) without its constant."""
+    _check("l2", h)
+    return _per_example(h * h, 0.5)
+
+
+def sparsity_kl(h, rho):
+    """Σ_j KL(ρ ‖ ρ̂_j) of Bernoulli distributions, with ρ̂_j the mean of unit j over the batch.
+
+        KL(ρ ‖ ρ̂) = ρ ln(ρ / ρ̂) + (1 - ρ) ln((1 - ρ) / (1 - ρ̂))          (Ng 2011, Sparse autoencoder)
+
+    For codes in [0, 1] (N, ...), such as those of a sigmoid; else ValueError. ρ̂ is kept off 0 and 1
+    by the least amount that the precision knows, so that the divergence and its gradient are finite.
+    Exactly at 0 and 1 the gradient is 0, as that of the sigmoid is there.
+    """
+    _check("sparsity_kl", h)
+    check_rho(rho)
+    mean = ops.mean(h, axis=0)
+    if ((mean.data < 0) | (mean.data > 1)).any():
+        raise ValueError("sparsity_kl: a unit's mean is no probability; expected a code in [0, 1]")
+    limits = np.finfo(h.dtype)
+    mean = ops.clip(mean, limits.tiny, 1 - limits.epsneg)
+    return -ops.sum(rho * ops.log(mean / rho) + (1 - rho) * ops.log((1 - mean) / (1 - rho)))
+
+
+def check_rho(rho):
+    if not 0 < rho < 1:
+        raise ValueError(f"sparsity_kl: rho must lie between 0 and 1, got {rho}")

@@ -50,11 +50,12 @@ class Optimizer:
         for i, p in enumerate(self.params):
             self.views.append(self.flat[start : start + p.size].reshape(p.shape))
             p.data = self.views[-1]
-            for a in range(0, p.size, BLOCK):
-                b = min(a + BLOCK, p.size)
+            length = BLOCK if xp is np else max(p.size, 1)  # a GPU wants few and large operations
+            for a in range(0, p.size, length):
+                b = min(a + length, p.size)
                 self.blocks.append((i, slice(a, b), slice(start + a, start + b)))
             start += p.size
-        self.scratch = xp.empty_like(self.flat[:BLOCK])
+        self.scratch = xp.empty_like(self.flat[: max(p.size for p in self.params) if xp is not np else BLOCK])
 
     def zero_grad(self):
         """Forget the gradients of the last step."""
@@ -106,7 +107,7 @@ class Optimizer:
 def _norm(gradients):
     """The Euclidean norm of all gradients together. Raises FloatingPointError where it is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        square = sum(float(g @ g) for g in gradients)
+        square = float(sum(g @ g for g in gradients))
     if not math.isfinite(square):  # or is it only too large for the square to fit float32?
         square = sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients)
         if not math.isfinite(square):

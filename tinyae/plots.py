@@ -37,6 +37,12 @@ def show_images(axes, images, columns, title=""):
     axes.set_title(title, fontsize=11)
 
 
+def show_signed(axes, array, bound):
+    """Draw an array of either sign: brown below zero, white at zero, blue-green above."""
+    axes.imshow(array, cmap="BrBG", vmin=-bound, vmax=bound, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+
+
 def scatter_codes(axes, codes, labels, title=""):
     """Draw two-dimensional codes, coloured by digit, each digit named near the median of its codes."""
     digits = np.unique(labels)

@@ -7,13 +7,22 @@ import threading
 import time
 from contextlib import contextmanager
 
+import numpy as np
+
 from . import checkpoint as checkpoints
-from .autodiff import Tensor, first_nonfinite, grad, no_grad
-from .backend import keep_freed_memory, random_generator, to_device
+from .autodiff import Tensor, grad, history, no_grad
+from .backend import array_module, keep_freed_memory, random_generator, to_device
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was."""
+    """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was.
+
+    resumable says whether this run has written a checkpoint to go on from.
+    """
+
+    def __init__(self, message, resumable=False):
+        super().__init__(message)
+        self.resumable = resumable
 
 
 def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, checkpoint=None, resume=False,
@@ -26,7 +35,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
     checkpoint  a path: after each epoch the whole state of the run is saved there
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
-    settings    a dict that a run and its resumption must have in common (model sizes, seed, ...)
+    settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...);
+                of the arguments, only the number of examples and batch_size are compared
     stream      where progress is shown, by default standard error
 
     Returns the history, a dict for each epoch: {"epoch", "seconds", "train": {...}, "held_out": {...}},
@@ -43,9 +53,9 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
-    if not (hasattr(rng, "bit_generator") and hasattr(rng, "integers")):
-        raise TypeError("rng must be a Generator such as numpy.random.default_rng(0), "
-                        f"not {type(rng).__name__}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
+                        f"also where the model is on a GPU; not {rng!r}")
     keep_freed_memory()
     settings = checkpoints.as_saved({**(settings or {}), "batch_size": batch_size, "examples": len(train)})
     run = _Run(model, optimizer, rng, checkpoint, settings)
@@ -72,7 +82,7 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
                 progress.step(epoch, step, terms["loss"])
                 if interrupted.is_set():
                     progress.clear()
-                    raise Interrupted(f"stopped in epoch {epoch} after step {step}; " + run.where_to_resume())
+                    raise run.interrupted(f"stopped in epoch {epoch} after step {step}")
             record = {"epoch": epoch, "train": _averages(totals, len(train))}
             if held_out is not None:
                 record["held_out"] = evaluate(model, held_out, random_generator(run.evaluation_seed, device))
@@ -81,7 +91,7 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
             run.save()
             progress.epoch(record)
             if interrupted.is_set():
-                raise Interrupted(f"stopped after epoch {epoch}; " + run.where_to_resume())
+                raise run.interrupted(f"stopped after epoch {epoch}")
     return run.history
 
 
@@ -137,6 +147,11 @@ def _blame(model, result):
     return f"the data held such a value before (shape {culprit.shape})"
 
 
+def first_nonfinite(result):
+    """The first Tensor on the way to the result, itself included, that holds a NaN or infinity; or None."""
+    return next((t for t in history(result) if not array_module(t.data).isfinite(t.data).all()), None)
+
+
 def _accumulate(totals, terms, count):
     for name, value in terms.items():
         totals[name] = totals.get(name, 0.0) + value * count
@@ -185,12 +200,14 @@ class _Run:
             raise
         self.history, self.evaluation_seed = meta["history"], meta["evaluation_seed"]
 
-    def where_to_resume(self):
+    def interrupted(self, where):
+        """The exception that says where the run stopped and how to go on."""
         if self.path is None:
-            return "no checkpoint was asked for, so the run cannot be resumed"
+            return Interrupted(f"{where}; no checkpoint was asked for, so the run cannot be resumed")
         if not self.history:
-            return f"no epoch was complete, so {self.path} was not written; start afresh"
-        return f"{self.path} holds epoch {len(self.history)}: resume the run to go on from there"
+            return Interrupted(f"{where}; no epoch was complete, so there is no checkpoint: start afresh")
+        return Interrupted(f"{where}; {self.path} holds epoch {len(self.history)}: "
+                           "resume the run to go on from there", resumable=True)
 
 
 def _part(arrays, prefix):
@@ -209,11 +226,11 @@ def _evaluation_at_the_end(model):
 def _interrupt_flag():
     """An event that Ctrl-C sets, where it would otherwise break off whatever is being computed.
 
-    A second Ctrl-C breaks off at once. Outside the main thread, which alone may handle signals,
-    the event is never set.
+    A second Ctrl-C breaks off at once. Outside the main thread, which alone may handle signals, and
+    where Ctrl-C is ignored, the event is never set.
     """
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    event, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield event
         return
 
@@ -221,7 +238,7 @@ def _interrupt_flag():
         event.set()
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGINT, handler)
     try:
         yield event
     finally:

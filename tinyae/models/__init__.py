@@ -1,3 +1,6 @@
 """Models: an encoder, a decoder and the loss that trains them."""
 
-from .vae import Elbo, VariationalAutoencoder, dense_vae
+from .autoencoder import Autoencoder
+from .networks import conv_networks, dense_networks
+from .sparse_coding import PredictiveSparseDecomposition
+from .vae import Elbo, VariationalAutoencoder, conv_vae, dense_vae

@@ -7,11 +7,11 @@ the other way with a Gaussian q(z | x), and both are trained together on the evi
                            reconstruction     how much z tells about x
 """
 
-import math
 from typing import NamedTuple
 
 from .. import losses, nn, ops, sampling
 from ..autodiff import Tensor
+from .networks import conv_networks, dense_networks
 
 
 class Elbo(NamedTuple):
@@ -49,7 +49,7 @@ class VariationalAutoencoder(nn.Module):
 
     def decode(self, z):
         """The mean of p(x | z): an image for each latent vector."""
-        return getattr(self.reconstruction, "mean", lambda output: output)(self.decoder(z))
+        return losses.mean_of(self.reconstruction, self.decoder(z))
 
     def reconstruct(self, x):
         """The image decoded from the mean of q(z | x)."""
@@ -78,16 +78,12 @@ class VariationalAutoencoder(nn.Module):
 
 
 def dense_vae(shape, hidden, latent, rng, **options):
-    """A VAE of two dense ReLU networks, each with one hidden layer, for examples of that shape."""
-    size = math.prod(shape)
-    encoder = nn.Sequential(
-        nn.Flatten(),
-        nn.Dense(size, hidden, rng=rng), ops.relu,
-        nn.Dense(hidden, 2 * latent, rng=rng, init="glorot"),
-    )
-    decoder = nn.Sequential(
-        nn.Dense(latent, hidden, rng=rng), ops.relu,
-        nn.Dense(hidden, size, rng=rng, init="glorot"),
-        nn.Reshape(shape),
-    )
+    """A VAE of two dense networks with one hidden layer each, for examples of that shape."""
+    encoder, decoder = dense_networks(shape, hidden, latent, rng, statistics=2)
+    return VariationalAutoencoder(encoder, decoder, latent, **options)
+
+
+def conv_vae(shape, channels, latent, rng, **options):
+    """A VAE of two convolutional networks, for images of that shape (H, W, C)."""
+    encoder, decoder = conv_networks(shape, channels, latent, rng, statistics=2)
     return VariationalAutoencoder(encoder, decoder, latent, **options)

@@ -1,6 +1,7 @@
 """Layers on images N, H, W, C: convolution, its adjoint, and pooling. The work is in `ops.patches`."""
 
 from .. import ops
+from ..ops.patches import pair
 from .initial import initial_bias, initial_weight
 from .module import Module
 
@@ -13,8 +14,8 @@ class Conv2d(Module):
     """
 
     def __init__(self, c_in, c_out, kernel, stride=1, padding=0, *, rng, init="he"):
-        kh, kw = _pair(kernel)
-        sh, sw = _pair(stride)
+        kh, kw = pair("Conv2d", "kernel", kernel, 1)
+        sh, sw = pair("Conv2d", "stride", stride, 1)
         # Each output adds up kh kw c_in entries; each input enters kh kw / (sh sw) windows.
         fans = kh * kw * c_in, kh * kw * c_out / (sh * sw)
         self.weight = initial_weight(rng, (kh, kw, c_in, c_out), *fans, init)
@@ -37,8 +38,8 @@ class ConvTranspose2d(Module):
     """
 
     def __init__(self, c_in, c_out, kernel, stride=1, padding=0, output_padding=0, *, rng, init="he"):
-        kh, kw = _pair(kernel)
-        sh, sw = _pair(stride)
+        kh, kw = pair("ConvTranspose2d", "kernel", kernel, 1)
+        sh, sw = pair("ConvTranspose2d", "stride", stride, 1)
         fans = kh * kw * c_in / (sh * sw), kh * kw * c_out  # those of the convolution, exchanged
         self.weight = initial_weight(rng, (kh, kw, c_out, c_in), *fans, init)
         self.bias = initial_bias(self.weight, c_out)
@@ -54,24 +55,24 @@ class ConvTranspose2d(Module):
                 f"padding={self.padding}, output_padding={self.output_padding})")
 
 
-def _pair(value):
-    return value if isinstance(value, tuple) else (value, value)
-
-
-class MaxPool2d(Module):
-    """The largest value in each window of each channel."""
+class _Pool2d(Module):
+    """A window of a kernel's size that moves by the stride, by default its own size."""
 
     def __init__(self, kernel, stride=None):
         self.kernel, self.stride = kernel, stride
-
-    def __call__(self, x):
-        return ops.max_pool2d(x, self.kernel, stride=self.stride)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.kernel}, stride={self.stride})"
 
 
-class AvgPool2d(MaxPool2d):
+class MaxPool2d(_Pool2d):
+    """The largest value in each window of each channel."""
+
+    def __call__(self, x):
+        return ops.max_pool2d(x, self.kernel, stride=self.stride)
+
+
+class AvgPool2d(_Pool2d):
     """The mean of each window of each channel."""
 
     def __call__(self, x):

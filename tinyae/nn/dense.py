@@ -18,12 +18,32 @@ class Dense(Module):
         self.bias = initial_bias(self.weight, n_out)
 
     def __call__(self, x):
-        if x.ndim < 2 or x.shape[-1] != self.weight.shape[0]:
+        if x.ndim != 2 or x.shape[1] != self.weight.shape[0]:
             raise ValueError(f"Dense: expected an input of shape (N, {self.weight.shape[0]}), got {x.shape}")
         return x @ self.weight + self.bias
 
     def __repr__(self):
         return f"Dense({self.weight.shape[0]}, {self.weight.shape[1]})"
+
+
+class Tied(Module):
+    """y = x Wᵀ + b with the weight W of a Dense and a bias of its own: its mirror image in a decoder.
+
+    The two share one parameter, whose gradient is the sum over both uses.
+    """
+
+    def __init__(self, dense):
+        self.weight = dense.weight
+        self.bias = initial_bias(self.weight, self.weight.shape[0])
+
+    def __call__(self, x):
+        if x.ndim < 2 or x.shape[-1] != self.weight.shape[1]:
+            raise ValueError(f"Tied: expected an input of shape (N, {self.weight.shape[1]}), "
+                             f"got {x.shape}")
+        return x @ self.weight.T + self.bias
+
+    def __repr__(self):
+        return f"Tied({self.weight.shape[1]}, {self.weight.shape[0]})"
 
 
 class Sequential(Module):

@@ -1,7 +1,7 @@
 """Module: something with parameters, which it finds, names, saves and moves.
 
 Parameters are Tensors that require gradients, found by attribute: assign one, or a module, or a
-list of modules, to `self`, and it is named after that attribute ("encoder.layers.0.weight").
+list or dict of modules, to `self`, and it is named after that attribute ("encoder.layers.0.weight").
 Tensors that do not require gradients, such as running statistics, are saved with them but not
 trained.
 """
@@ -87,6 +87,8 @@ def _members(module, kind):
         inside = ()
         if isinstance(value, Module):
             inside = vars(value).items()
+        elif isinstance(value, dict):
+            inside = value.items()
         elif isinstance(value, (list, tuple)):
             inside = enumerate(value)
         stack.extend((f"{prefix}.{name}" if prefix else str(name), v) for name, v in reversed([*inside]))

@@ -27,7 +27,9 @@ def _reshape(x, *shape):
 
 def _transpose(x, *axes):
     """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
-    return transpose(x, axes=(axes[0] if len(axes) == 1 else axes) or None)
+    if len(axes) == 1 and not isinstance(axes[0], int):
+        axes, = axes
+    return transpose(x, axes=axes or None)
 
 
 def _equality(operation):

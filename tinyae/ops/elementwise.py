@@ -13,7 +13,7 @@ def _piecewise_constant(name):
     """NumPy's function of that name on Tensors. Its derivative is zero, so nothing is recorded."""
 
     def function(*args):
-        arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+        arrays = [a if isinstance(a, (float, int)) else Tensor(a).data for a in args]
         return Tensor(getattr(array_module(*arrays), name)(*arrays))
 
     function.__name__ = name

@@ -28,6 +28,8 @@ def matmul(a, b):
     if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: cannot multiply shapes {a.shape} and {b.shape}: the last axis of the "
                          "first must be as long as the second to last (of a vector, only) axis of the second")
+    if a.ndim > 2 and b.ndim == 2:  # one product of all rows, not one for each of the batch
+        return reshape(matrix_product(reshape(a, shape=(-1, a.shape[-1])), b), shape=a.shape[:-1] + b.shape[1:])
     row = a if a.ndim > 1 else reshape(a, shape=(1, -1))
     column = b if b.ndim > 1 else reshape(b, shape=(-1, 1))
     y = matrix_product(row, column)

@@ -56,7 +56,7 @@ def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
     Raises ValueError where cols has not the shape of the patches of such images.
     """
     window = (kh, kw), strides, (ph, pw), dilations = _window("fold", kernel, stride, padding, dilation)
-    n, h, w, c = shape = (cols.shape[0], *_pair("fold", "size", size, 1), cols.shape[-1])
+    n, h, w, c = shape = (cols.shape[0], *pair("fold", "size", size, 1), cols.shape[-1])
     places = _places("fold", shape, *window)
     expected = (n, *places, kh, kw, c)
     if cols.shape != expected:
@@ -165,7 +165,7 @@ def avg_pool2d(x, kernel, stride=None):
 def upsample_nearest2d(x, scale):
     """Each pixel of x (N, H, W, C) repeated in a block of the scale: (N, scale · H, scale · W, C)."""
     n, h, w, c = _four_axes("upsample_nearest2d", "x", x.shape)
-    sh, sw = _pair("upsample_nearest2d", "scale", scale, 1)
+    sh, sw = pair("upsample_nearest2d", "scale", scale, 1)
     blocks = broadcast_to(reshape(x, (n, h, 1, w, 1, c)), (n, h, sh, w, sw, c))
     return reshape(blocks, (n, h * sh, w * sw, c))
 
@@ -194,11 +194,12 @@ def _blocks(x, places, w):
 
 def _window(name, kernel, stride, padding, dilation):
     """Kernel, stride, padding and dilation as pairs, checked."""
-    return (_pair(name, "kernel", kernel, 1), _pair(name, "stride", stride, 1),
-            _pair(name, "padding", padding, 0), _pair(name, "dilation", dilation, 1))
+    return (pair(name, "kernel", kernel, 1), pair(name, "stride", stride, 1),
+            pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1))
 
 
-def _pair(name, what, value, least):
+def pair(name, what, value, least):
+    """value as a pair for height and width, checked to be integers from `least` up."""
     pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
         kind = f"an integer from {least} up, or two of them"
@@ -225,7 +226,7 @@ def _places(name, shape, kernel, stride, padding, dilation):
 
 def _transposed_size(shape, kernel, stride, padding, dilation, output_padding):
     """(H, W) of the images whose windows have the places shape[1:3]."""
-    extra = _pair("conv_transpose2d", "output_padding", output_padding, 0)
+    extra = pair("conv_transpose2d", "output_padding", output_padding, 0)
     if any(e >= s for e, s in zip(extra, stride)):
         raise ValueError(f"conv_transpose2d: output_padding {extra} must be below the stride {stride}")
     size = tuple(s * (o - 1) + d * (k - 1) + 1 - 2 * p + e

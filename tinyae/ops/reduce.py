@@ -10,21 +10,14 @@ import numpy as np
 from ..autodiff import astype, broadcast_to, primitive
 from ..backend import array_module
 from .elementwise import equal, exp
-from .shape import reshape
-
-
-def _axes(axis, ndim):
-    """The axes meant by a NumPy axis argument, as non-negative numbers."""
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+from .shape import axes_of, reshape
 
 
 def _kept(y, x, axis, keepdims):
     """y, a reduction of x, with its reduced axes kept as size one, so that it broadcasts against x."""
     if keepdims or y.ndim == x.ndim:
         return y
-    axes = _axes(axis, x.ndim)
+    axes = axes_of("reduction", axis, x.ndim)
     return reshape(y, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
@@ -74,12 +67,12 @@ logsumexp.defvjp(
 def mean(x, axis=None, *, keepdims=False):
     """Arithmetic mean."""
     total = sum(x, axis, keepdims=keepdims)
-    return total / math.prod(x.shape[i] for i in _axes(axis, len(x.shape)))
+    return total / math.prod(x.shape[i] for i in axes_of("mean", axis, x.ndim))
 
 
 def var(x, axis=None, *, ddof=0, keepdims=False):
     """Variance, Σ (x - x̄)² / (n - ddof)."""
-    n = math.prod(x.shape[i] for i in _axes(axis, len(x.shape)))
+    n = math.prod(x.shape[i] for i in axes_of("var", axis, x.ndim))
     centred = x - mean(x, axis, keepdims=True)
     return sum(centred * centred, axis, keepdims=keepdims) / (n - ddof)
 

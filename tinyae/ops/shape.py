@@ -124,7 +124,7 @@ def split(x, indices_or_sections, axis=0):
 
     Raises ValueError where the axis does not divide into so many equal parts.
     """
-    n = x.shape[_places("split", axis, x.ndim)[0]]
+    n = x.shape[axes_of("split", axis, x.ndim)[0]]
     if isinstance(indices_or_sections, (int, np.integer)):
         if n % indices_or_sections:
             raise ValueError(f"split: an axis of {n} does not divide into {indices_or_sections} equal parts")
@@ -135,8 +135,10 @@ def split(x, indices_or_sections, axis=0):
     return [getitem(x, index=_along(axis, x.ndim, a, b)) for a, b in zip(cuts, cuts[1:])]
 
 
-def _places(name, axis, ndim):
-    """The axes meant by a number or a tuple, counted from the front."""
+def axes_of(name, axis, ndim):
+    """The axes meant by None (all), a number or a tuple, counted from the front."""
+    if axis is None:
+        return list(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     places = [a % ndim for a in axes if -ndim <= a < ndim]
     if len(set(places)) != len(axes):
@@ -147,7 +149,7 @@ def _places(name, axis, ndim):
 def expand_dims(x, axis):
     """x with new axes of size one at those places of the result; axis is a number or a tuple."""
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
-    places = _places("expand_dims", axis, ndim)
+    places = axes_of("expand_dims", axis, ndim)
     sizes = iter(x.shape)
     return reshape(x, shape=tuple(1 if i in places else next(sizes) for i in range(ndim)))
 
@@ -159,7 +161,7 @@ def squeeze(x, axis=None):
     """
     if axis is None:
         return reshape(x, shape=tuple(n for n in x.shape if n != 1))
-    axes = _places("squeeze", axis, x.ndim)
+    axes = axes_of("squeeze", axis, x.ndim)
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError(f"squeeze: the axes {axis} of shape {x.shape} are not all of size one")
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if i not in axes))

@@ -1,0 +1,63 @@
+"""The autoencoder: every deterministic one of the course, in one class.
+
+An encoder h = f(x) and a decoder g(h) are trained together to give the input back, under a
+constraint that keeps the copy from being a mere copy (Deep Learning, chapter 14):
+
+    J(θ) = L(x, g(f(C(x)))) + Σ Ω(h, x)
+
+    undercomplete   a code smaller than the input               14.1
+    sparse          Ω = λ Σ |h|, or λ Σ KL(ρ ‖ ρ̂)               14.2.1
+    denoising       C adds noise; the target is without it      14.2.2, 14.5
+    contractive     Ω = λ ‖∂f(x)/∂x‖²_F                         14.2.3, 14.7
+
+and any combination of them.
+"""
+
+from .. import losses, nn
+from ..autodiff import Tensor
+
+
+class Autoencoder(nn.Module):
+    """An autoencoder made of any encoder and decoder.
+
+    encoder         x (N, ...) to the code h (N, ...)
+    decoder         h to the parameters of p(x | h), in the shape of x
+    reconstruction  -ln p(x | h) of (decoder output, x): `losses.mse` or `losses.bernoulli_nll`
+    corruption      C, a function (x, rng) → x̃ such as those of `tinyae.corruption`, or None
+    penalties       Ω, functions (h, x̃, encoder, rng) such as those of `tinyae.penalties`
+    """
+
+    def __init__(self, encoder, decoder, reconstruction, corruption=None, penalties=()):
+        self.encoder, self.decoder, self.reconstruction = encoder, decoder, reconstruction
+        self.corruption, self.penalties = corruption, tuple(penalties)
+        names = ["reconstruction", *(penalty.__name__ for penalty in self.penalties)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the terms of the loss must have different names, not {', '.join(names)}")
+
+    def encode(self, x):
+        """The code h = f(x)."""
+        return self.encoder(x)
+
+    def decode(self, h):
+        """The mean of p(x | h)."""
+        return losses.mean_of(self.reconstruction, self.decoder(h))
+
+    def reconstruct(self, x):
+        """g(f(x)), without corruption."""
+        return self.decode(self.encode(x))
+
+    def loss(self, x, rng):
+        """What training minimises, J, and its terms by name, each with its weight: J is their sum."""
+        seen = x if self.corruption is None else self.corruption(x, rng)
+        watched = bool(self.penalties) and not seen.requires_grad
+        if watched:  # a penalty may differentiate the code in the input
+            seen = Tensor(seen.data, requires_grad=True)
+        h = self.encoder(seen)
+        loss = self.reconstruction(self.decoder(h), x)
+        terms = {"reconstruction": loss}
+        for penalty in self.penalties:
+            terms[penalty.__name__] = penalty(h, seen, self.encoder, rng)
+            loss = loss + terms[penalty.__name__]
+        if watched:  # the penalties are done: spare `backward` the gradient of the input
+            seen.requires_grad = False
+        return loss, terms
