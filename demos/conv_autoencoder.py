@@ -86,7 +86,7 @@ def draw(report, images, copies, errors, code):
     """A row of held-out digits, and below it what each model makes of them."""
     rows = [("held-out digits", images)]
     rows += [(f"{name}: squared error {errors[name]:.1f}", pictures) for name, pictures in copies.items()]
-    fig = plots.figure(9, 6, f"Digits reconstructed from {code} numbers each")
+    fig = plots.figure(9, 6, f"Digits from {code} numbers: convolutions get more out of an epoch")
     for axes, (title, pictures) in zip(fig.subplots(len(rows), 1), rows):
         plots.show_images(axes, pictures[:12], columns=12, title=title)
     report.save(fig, "reconstructions.png")

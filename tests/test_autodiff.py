@@ -146,6 +146,7 @@ DERIVATIVES = {  # f, the point, f', f'', f'''
 }
 
 
+@pytest.mark.filterwarnings("ignore:grad. the output has no history")
 @pytest.mark.parametrize("f, x, derivatives", DERIVATIVES.values(), ids=DERIVATIVES)
 def test_first_second_and_third_derivatives(f, x, derivatives):
     x = scalar(x)

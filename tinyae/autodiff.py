@@ -145,8 +145,14 @@ class _Recording(threading.local):
 _recording = _Recording()
 
 
+def is_recording():
+    """Whether results remember how they were computed, in this thread."""
+    return _recording.on
+
+
 @contextmanager
-def _record(on):
+def record(on=True):
+    """A context in which results remember how they were computed, or do not."""
     before, _recording.on = _recording.on, on
     try:
         yield
@@ -156,7 +162,7 @@ def _record(on):
 
 def no_grad():
     """A context in which results remember nothing: `with no_grad(): prediction = model(x)`."""
-    return _record(False)
+    return record(False)
 
 
 PRIMITIVES = {}  # every primitive by name; the tests require a gradient check for each
@@ -296,7 +302,7 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
             needed.add(id(t))
 
     grads = {id(output): _seed(output, grad_output)}
-    with _record(create_graph):
+    with record(create_graph):
         for t in reversed(tensors):
             if t.node is None or id(t) not in grads or id(t) not in needed:
                 continue

@@ -9,7 +9,7 @@ not, has no Jacobian of each example, and what comes out for it has no such mean
 import math
 
 from . import nn, ops
-from .autodiff import Tensor, _record, _recording, grad
+from .autodiff import Tensor, grad, is_recording, record
 from .backend import array_module
 
 METHODS = ("exact", "closed", "stochastic")
@@ -60,11 +60,11 @@ def jacobian_penalty(encoder, x, method="exact", *, probes=1, rng=None, code=Non
     if code is None or not (x.requires_grad and code.requires_grad):
         x, code = _traced(encoder, x)
     if method == "exact":
-        rows = _rows(code, x, _recording.on)
+        rows = _rows(code, x, is_recording())
         return _squares(rows) * (1 / x.shape[0])
     if rng is None:
         raise ValueError("jacobian_penalty: the stochastic method needs an rng to draw its probes from")
-    rows = (grad(code, x, _signs(code, rng), create_graph=_recording.on) for _ in range(probes))
+    rows = (grad(code, x, _signs(code, rng), create_graph=is_recording()) for _ in range(probes))
     return _squares(rows) * (1 / (x.shape[0] * probes))
 
 
@@ -76,7 +76,7 @@ def check_method(method, probes):
 
 def _traced(f, x):
     """x, requiring a gradient, and f(x) with its history, even within `no_grad`."""
-    with _record(True):
+    with record():
         x = x if x.requires_grad else Tensor(x.data, requires_grad=True)
         h = f(x)
     if h.shape[:1] != x.shape[:1]:

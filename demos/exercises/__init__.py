@@ -1,0 +1,27 @@
+"""Gradient-check exercises: learn backpropagation by making the check pass.
+
+    python -m demos.exercises --start       copy the blank exercises to the folder exercises/
+    python -m demos.exercises               what is done, what fails, what comes next
+    python -m demos.exercises 7             check one
+    python -m demos.exercises 7 --hint      a hint
+
+A check runs the learner's own file, in a process with limits on time and memory but with all the
+rights of whoever started it: check only files that you would run.
+
+    catalogue.py    the exercises: their order, their hints, and where in tinyae the same rule lives
+    tasks/          what each function is called with, what is expected of it, and known mistakes
+    diagnose.py     the name of a mistake, from what was expected and what came
+    checker.py      runs a learner's function on a task and reports, in words
+    worker.py       the process with the limits, in which that happens
+    standin.py      arrays that are not NumPy's, as CuPy's are not
+    blank/          the files that a learner completes
+"""
+
+TOPIC = "Exercises"
+
+
+def main(argv=None):
+    """The command `python -m demos.exercises`."""
+    from .__main__ import main as command
+
+    return command(argv)
