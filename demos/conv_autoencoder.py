@@ -36,7 +36,8 @@ def main(argv=None):
 
     long = f"dense, {AS_LONG} times the epochs"
     copies, errors, sizes, seconds = {}, {}, {}, {}
-    for name, build, times in (("convolutional", convolutional, 1), ("dense", dense, 1), (long, dense, AS_LONG)):
+    runs = {"convolutional": (convolutional, 1), "dense": (dense, 1), long: (dense, AS_LONG)}
+    for name, (build, times) in runs.items():
         rng = np.random.default_rng(args.seed)
         model = models.Autoencoder(*build(rng), losses.bernoulli_nll).to(args.device)
         sizes[name] = sum(p.size for p in model.parameters())
@@ -57,8 +58,8 @@ def main(argv=None):
     report.claim("conv-ae", "and better than a dense one with as many parameters after as many epochs",
                  "its held-out squared error, relative to the dense one's:",
                  errors["convolutional"] / errors["dense"], at_most=1)
-    print(f"squared error per image: convolutional {errors['convolutional']:.2f} after {seconds['convolutional']:.0f} s, "
-          f"dense {errors['dense']:.2f} after {seconds['dense']:.0f} s and {errors[long]:.2f} after {seconds[long]:.0f} s")
+    for name in runs:
+        print(f"{name}: squared error {errors[name]:.2f} per image after {seconds[name]:.0f} s of training")
     draw(report, digits.test, copies, errors, args.code)
     return report.finish(squared_error=errors, parameters=sizes, epochs=epochs, training_seconds=seconds)
 

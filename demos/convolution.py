@@ -54,8 +54,8 @@ def output_size(n, k, s, p, on_device):
 
 def check_sizes(on_device):
     """How many combinations depart from the formula, and how many there are."""
-    tried = [(n, k, s, p) for n, k, s, p in itertools.product(range(1, 9), range(1, 6), range(1, 5), range(3))
-             if s * (n - 1) + k - 2 * p > 0]
+    choices = itertools.product(range(1, 9), range(1, 6), range(1, 5), range(3))
+    tried = [(n, k, s, p) for n, k, s, p in choices if s * (n - 1) + k - 2 * p > 0]
     wrong = sum(output_size(n, k, s, p, on_device) != s * (n - 1) + k - 2 * p for n, k, s, p in tried)
     return wrong, len(tried)
 
@@ -90,7 +90,8 @@ def edge_kernel():
 
 def draw_images(report, image, kernel, down, up, difference):
     """The image, the kernel, the convolution and what its transpose makes of it."""
-    fig = plots.figure(11, 3.6, "The transpose of a convolution gives back the size, not the image (green: above 0, brown: below)")
+    fig = plots.figure(11, 3.6, "The transpose of a convolution gives back the size, not the image "
+                       "(green: above 0, brown: below)")
     panels = [
         (image, "x, 28 x 28"), (kernel[None, :, :, 0], "kernel w, 4 x 4"),
         (down, "conv(x, w), stride 2: 14 x 14"),

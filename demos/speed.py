@@ -14,13 +14,8 @@ import numpy as np
 
 from demos.harness import Report, parser, run, whole
 from tinyae import Tensor, losses, models, optim, plots
-from tinyae.backend import keep_freed_memory, random_generator, to_device
+from tinyae.backend import device_module, keep_freed_memory, random_generator, to_device
 from tinyae.optim import BLOCK
-
-try:
-    import torch
-except ImportError:
-    torch = None
 
 TOPIC = "The engine"
 BATCH = 128
@@ -42,6 +37,18 @@ def tinyae_step(model, batch, device, rng):
     return step
 
 
+def torch_step(adam, loss_of, x):
+    """The same in PyTorch, for a function that gives the loss on x."""
+    def step():
+        loss = loss_of(x)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return step
+
+
 class VaeStep:
     """A 784-400-20 VAE with Bernoulli pixels."""
 
@@ -55,25 +62,21 @@ class VaeStep:
 
     @staticmethod
     def torch(batch, device):
+        import torch
         from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
         layers = torch.nn.ModuleList(torch.nn.Linear(*size) for size in VaeStep.sizes).to(device)
-        adam = torch.optim.Adam(layers.parameters(), 1e-3)
-        x = torch.from_numpy(batch).to(device)
 
-        def step():
+        def loss_of(x):
             mean, log_var = layers[1](relu(layers[0](x))).chunk(2, dim=1)
             z = mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)
             logits = layers[3](relu(layers[2](z)))
             reconstruction = binary_cross_entropy_with_logits(logits, x, reduction="sum")
             kl = 0.5 * (log_var.exp() + mean**2 - 1 - log_var).sum()
-            loss = (reconstruction + kl) / BATCH
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            return loss.item()
+            return (reconstruction + kl) / BATCH
 
-        return step
+        adam = torch.optim.Adam(layers.parameters(), 1e-3)
+        return torch_step(adam, loss_of, torch.from_numpy(batch).to(device))
 
     @staticmethod
     def floor(batch):
@@ -108,6 +111,7 @@ class ConvolutionalStep:
 
     @staticmethod
     def torch(batch, device):
+        import torch
         from torch import nn
 
         model = nn.Sequential(
@@ -115,17 +119,12 @@ class ConvolutionalStep:
             nn.Flatten(), nn.Linear(3136, 20), nn.Linear(20, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
             nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1),
         ).to(device)
-        adam = torch.optim.Adam(model.parameters(), 1e-3)
+
+        def loss_of(x):
+            return nn.functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / BATCH
+
         x = torch.from_numpy(batch).reshape(-1, 1, 28, 28).to(device)
-
-        def step():
-            loss = nn.functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / BATCH
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            return loss.item()
-
-        return step
+        return torch_step(torch.optim.Adam(model.parameters(), 1e-3), loss_of, x)
 
     @staticmethod
     def floor(batch):
@@ -133,8 +132,7 @@ class ConvolutionalStep:
         sizes = [(196 * BATCH, 16, 32), (49 * BATCH, 512, 64), (BATCH, 3136, 20), (BATCH, 20, 3136),
                  (49 * BATCH, 512, 64), (196 * BATCH, 16, 32)]
         rng = np.random.default_rng(0)
-        arrays = [(rng.random((n, k), np.float32), rng.random((k, m), np.float32), rng.random((n, m), np.float32))
-                  for n, k, m in sizes]
+        arrays = [[rng.random(shape, np.float32) for shape in ((n, k), (k, m), (n, m))] for n, k, m in sizes]
         adam = bare_adam(sum(k * m for _, k, m in sizes))
 
         def step():
@@ -201,10 +199,13 @@ def main(argv=None):
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     place, synchronise = f"CPU, {threads} threads", lambda: None
     if args.device == "gpu":
-        import cupy
+        cupy = device_module("gpu")
         place = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
         synchronise = cupy.cuda.runtime.deviceSynchronize
-    if torch is None:
+    try:
+        import torch  # here and not above, so that to list the demos does not take a second
+    except ImportError:
+        torch = None
         print("PyTorch is not installed here: only tinyae and the floor are measured")
     else:
         torch.set_num_threads(threads)

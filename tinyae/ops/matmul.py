@@ -1,5 +1,7 @@
 """The matrix product, over any number of leading batch axes."""
 
+import math
+
 from ..autodiff import Tensor, primitive
 from .shape import reshape, swapaxes
 
@@ -29,7 +31,8 @@ def matmul(a, b):
         raise ValueError(f"matmul: cannot multiply shapes {a.shape} and {b.shape}: the last axis of the "
                          "first must be as long as the second to last (of a vector, only) axis of the second")
     if a.ndim > 2 and b.ndim == 2:  # one product of all rows, not one for each of the batch
-        return reshape(matrix_product(reshape(a, shape=(-1, a.shape[-1])), b), shape=a.shape[:-1] + b.shape[1:])
+        y = matrix_product(reshape(a, shape=(math.prod(a.shape[:-1]), a.shape[-1])), b)
+        return reshape(y, shape=a.shape[:-1] + b.shape[1:])
     row = a if a.ndim > 1 else reshape(a, shape=(1, -1))
     column = b if b.ndim > 1 else reshape(b, shape=(-1, 1))
     y = matrix_product(row, column)
