@@ -23,7 +23,7 @@ def main():
         if module.TOPIC != topic:
             topic = module.TOPIC
             print(f"\n{topic}")
-        print(f"  python -m demos.{name:14} {module.__doc__.splitlines()[0]}")
+        print(f"  python -m demos.{name:18} {module.__doc__.splitlines()[0]}")
     print("\nEach takes --help, --quick (seconds, judges nothing) and --out FOLDER (default: out).")
 
 

@@ -86,11 +86,12 @@ class Report:
         self.folder, self.quick = args.out / name, args.quick
         self.folder.mkdir(parents=True, exist_ok=True)
         self.metrics = {key: value for key, value in vars(args).items() if key in ("seed", "data", "device")}
-        self.claims = []
+        self.claims, self.saved = [], set()
 
     def save(self, fig, filename):
         """Write a figure and say so."""
         fig.savefig(self.folder / filename)
+        self.saved.add(filename)
         print(f"drew {self.folder / filename}")
 
     def claim(self, id, says, measured, value, *, at_least=None, at_most=None):
@@ -108,6 +109,9 @@ class Report:
         """Write metrics.json, print the claims, and give the exit status: 1 if one did not hold."""
         text = json.dumps({**self.metrics, **metrics, "claims": self.claims}, indent=2)
         (self.folder / "metrics.json").write_text(text + "\n")
+        for old in self.folder.glob("*.png"):  # of a run with other options: it shows another model
+            if old.name not in self.saved:
+                old.unlink()
         print(f"wrote {self.folder / 'metrics.json'}\n")
         words = {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}
         for c in self.claims:
@@ -133,7 +137,9 @@ def run(main):
         print("\nstopped", file=sys.stderr)
         sys.exit(130)
     except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        frame = [f for f in frames if f.filename == main.__code__.co_filename][-1]  # in the demo itself
-        print(f"error: {error}\n({Path(frame.filename).name}, line {frame.lineno})", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        if isinstance(error, ValueError):  # it may be the demo's own mistake: say where
+            frames = traceback.extract_tb(error.__traceback__)
+            frame = [f for f in frames if f.filename == main.__code__.co_filename][-1]
+            print(f"({Path(frame.filename).name}, line {frame.lineno})", file=sys.stderr)
         sys.exit(2)

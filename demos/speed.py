@@ -231,6 +231,8 @@ def tell(results, place):
         for label, seconds in medians.items():
             ratio = "" if label == "tinyae" else f"   tinyae takes {medians['tinyae'] / seconds:.2f} of it"
             print(f"  {label:34}{seconds * 1e3:8.2f} ms{ratio}")
+        if medians["tinyae"] < medians.get("floor: matrix products and Adam", 0):
+            print("  The floor cannot be slower than the step: the machine was busy, do not trust these.")
     print()
 
 

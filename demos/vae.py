@@ -69,11 +69,12 @@ def decode(model, z, device):
 
 def draw(report, model, digits, history, args):
     """The figures: reconstructions, the latent space or samples, and the loss."""
-    shown = digits.test[:10]
+    first = [np.flatnonzero(digits.test_labels == digit)[:1] for digit in range(10)]
+    shown = digits.test[np.concatenate(first)]
     with no_grad():
         copies = model.reconstruct(Tensor(shown).to(args.device)).numpy()
-    fig = plots.figure(8, 2.3, f"Above: held-out digits. Below: the same from {args.latent} numbers each")
-    plots.show_images(fig.subplots(), np.concatenate([shown, copies]), columns=10)
+    fig = plots.figure(8, 2.1, f"Above: held-out digits. Below: the same from {args.latent} numbers each")
+    plots.show_images(fig.subplots(), np.concatenate([shown, copies]), columns=len(shown))
     report.save(fig, "reconstructions.png")
 
     if args.latent == 2:
@@ -82,9 +83,9 @@ def draw(report, model, digits, history, args):
         fig = plots.figure(11, 5.8, "Two numbers describe a digit: the latent space of a VAE")
         left, right = fig.subplots(1, 2)
         plots.scatter_codes(left, codes, digits.test_labels, "where the encoder puts held-out digits")
-        left.set_aspect("equal")
+        left.set_aspect("equal", adjustable="datalim")
         plots.show_images(right, decode(model, prior_grid(20), args.device), columns=20,
-                          title="what the decoder draws over the prior's quantiles")
+                          title="what the decoder draws at equally likely steps of z₁ and z₂")
         right.set(xlabel="z₁ from 2.5 % to 97.5 %", ylabel="z₂ from 2.5 % to 97.5 %")
         report.save(fig, "latent.png")
     else:

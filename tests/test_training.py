@@ -356,7 +356,7 @@ def handler():
 
 
 @pytest.mark.parametrize("at, where, advice", [
-    (3, "stopped in epoch 1 after step 3", "no epoch was complete, so there is no checkpoint: start"),
+    (3, "stopped in epoch 1 after step 3", "no epoch of this run was complete, so it has written no checkpoint: start"),
     (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume the run to go on from there"),
     (10, "stopped in epoch 2 after step 5", "c holds epoch 1"),
 ])

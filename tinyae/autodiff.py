@@ -86,6 +86,8 @@ class Tensor:
         """The only element, as a Python number."""
         return self.data.item()
 
+    __float__ = item
+
     def numpy(self):
         """The values as a NumPy array: the Tensor's own array on the CPU, a copy of it from the GPU.
 
@@ -183,7 +185,7 @@ def primitive(body):
     The body sees raw arrays. A rule sees Tensors: the gradient g of the output, the output y, the
     inputs; then the parameters, all by name. There is a rule for each input: the arguments beyond
     the last rule are parameters, such as `axis`. A rule need not undo broadcasting: its result is
-    summed to its input's shape.
+    summed to its input's shape. Rules are made of tinyae's operations: `ops.tanh`, not `np.tanh`.
 
     With a single rule for any number of inputs (`def concatenate(*xs, axis)`), the rule is also
     told which input is meant: `defvjp(lambda i, g, y, *xs, axis: ...)`.
@@ -201,7 +203,10 @@ def primitive(body):
             raise TypeError(f"{body.__name__} has no rules yet: give it one for each input with defvjp")
         count = len(args) if variadic else len(operation.rules)
         if len(args) != count:  # parameters by position, or inputs by name
-            bound = signature.bind(*args, **params).arguments
+            try:
+                bound = signature.bind(*args, **params).arguments
+            except TypeError as error:
+                raise TypeError(f"{body.__name__}: {error}") from None
             names = list(signature.parameters)
             args = [bound.pop(name) for name in names[:count]]
             params = bound

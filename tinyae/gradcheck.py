@@ -42,7 +42,7 @@ def gradcheck(f, inputs, order=2):
     """Check the engine's derivatives of f at the inputs, in float64, every entry of every input.
 
     f           a function of as many Tensors as there are inputs, giving a Tensor or several
-    inputs      arrays or Tensors; their values are copied
+    inputs      an array or Tensor for each argument of f; their values are copied
     order       2 checks the gradient and the gradient's own derivative, 1 only the gradient
 
     Outputs y of any shape are made one number, Σ v y, by fixed random weights v (a report on a
@@ -170,6 +170,8 @@ def _failure(name, level, i, error, slack, expected, got, backward, forward, wei
     lines = [f"the {what} with respect to {name}, shape {expected.shape}, is wrong in {blamed.sum()} of "
              f"{blamed.size} entries. The worst:",
              *table(("expected", "got", "got / expected"), blamed, expected, got, ratio), *note]
+    if level > 1 and not got.any():
+        lines.append("The engine's are all zero: a rule that uses NumPy, .data or detach has no history.")
     if kink.any():
         lines.append(f"({kink.sum()} more lie at a kink of f, and are not counted.)")
     return GradientError("\n".join(lines), level, i, expected, got, blamed)

@@ -205,7 +205,8 @@ class _Run:
         if self.path is None:
             return Interrupted(f"{where}; no checkpoint was asked for, so the run cannot be resumed")
         if not self.history:
-            return Interrupted(f"{where}; no epoch was complete, so there is no checkpoint: start afresh")
+            return Interrupted(f"{where}; no epoch of this run was complete, so it has written no "
+                               "checkpoint: start afresh")
         return Interrupted(f"{where}; {self.path} holds epoch {len(self.history)}: "
                            "resume the run to go on from there", resumable=True)
 

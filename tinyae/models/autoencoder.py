@@ -23,11 +23,17 @@ class Autoencoder(nn.Module):
     encoder         x (N, ...) to the code h (N, ...)
     decoder         h to the parameters of p(x | h), in the shape of x
     reconstruction  -ln p(x | h) of (decoder output, x): `losses.mse` or `losses.bernoulli_nll`
-    corruption      C, a function (x, rng) → x̃ such as those of `tinyae.corruption`, or None
-    penalties       Ω, functions (h, x̃, encoder, rng) such as those of `tinyae.penalties`
+    corruption      C, a function (x, rng) → x̃ such as `corruption.masking(0.3)` gives, or None
+    penalties       Ω, a list of functions (h, x̃, encoder, rng) such as `[penalties.l1(0.1)]`
     """
 
     def __init__(self, encoder, decoder, reconstruction, corruption=None, penalties=()):
+        if callable(penalties):
+            raise TypeError("Autoencoder: penalties must be a list such as [penalties.l1(0.1)]")
+        parts = [encoder, decoder, reconstruction, *penalties, *([] if corruption is None else [corruption])]
+        for part in parts:
+            if not callable(part):
+                raise TypeError(f"Autoencoder: expected functions and modules, not {part!r}")
         self.encoder, self.decoder, self.reconstruction = encoder, decoder, reconstruction
         self.corruption, self.penalties = corruption, tuple(penalties)
         names = ["reconstruction", *(penalty.__name__ for penalty in self.penalties)]
@@ -48,6 +54,7 @@ class Autoencoder(nn.Module):
 
     def loss(self, x, rng):
         """What training minimises, J, and its terms by name, each with its weight: J is their sum."""
+        x = x if isinstance(x, Tensor) else Tensor(x)
         seen = x if self.corruption is None else self.corruption(x, rng)
         watched = bool(self.penalties) and not seen.requires_grad
         if watched:  # a penalty may differentiate the code in the input

@@ -9,28 +9,6 @@ from ..autodiff import Tensor, primitive
 from ..backend import array_module
 
 
-def _piecewise_constant(name):
-    """NumPy's function of that name on Tensors. Its derivative is zero, so nothing is recorded."""
-
-    def function(*args):
-        arrays = [a if isinstance(a, (float, int)) else Tensor(a).data for a in args]
-        return Tensor(getattr(array_module(*arrays), name)(*arrays))
-
-    function.__name__ = name
-    function.__doc__ = f"NumPy's {name}; a constant, since its derivative is zero."
-    return function
-
-
-greater = _piecewise_constant("greater")
-greater_equal = _piecewise_constant("greater_equal")
-less = _piecewise_constant("less")
-less_equal = _piecewise_constant("less_equal")
-equal = _piecewise_constant("equal")
-not_equal = _piecewise_constant("not_equal")
-isfinite = _piecewise_constant("isfinite")
-sign = _piecewise_constant("sign")
-
-
 @primitive
 def subtract(a, b):
     """a - b."""
@@ -195,3 +173,25 @@ clip.defvjp(lambda g, y, a, a_min, a_max: g * equal(y, a))
 def leaky_relu(x, slope=0.01):
     """x where it is positive, slope · x elsewhere."""
     return where(greater(x, 0), x, slope * x)
+
+
+def _piecewise_constant(name):
+    """NumPy's function of that name on Tensors. Its derivative is zero, so nothing is recorded."""
+
+    def function(*args):
+        arrays = [a if isinstance(a, (float, int)) else Tensor(a).data for a in args]
+        return Tensor(getattr(array_module(*arrays), name)(*arrays))
+
+    function.__name__ = name
+    function.__doc__ = f"NumPy's {name}; a constant, since its derivative is zero."
+    return function
+
+
+greater = _piecewise_constant("greater")
+greater_equal = _piecewise_constant("greater_equal")
+less = _piecewise_constant("less")
+less_equal = _piecewise_constant("less_equal")
+equal = _piecewise_constant("equal")
+not_equal = _piecewise_constant("not_equal")
+isfinite = _piecewise_constant("isfinite")
+sign = _piecewise_constant("sign")
