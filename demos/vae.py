@@ -14,7 +14,7 @@ from tinyae import Tensor, models, no_grad, optim, plots, training
 from tinyae.backend import random_generator
 
 TOPIC = "Variational and generative"
-EPOCHS = {"strokes": 40, "mnist": 20}  # of the dense model; a convolutional one gets a fifth of them
+EPOCHS = {"strokes": 40, "mnist": 20}  # of the dense model; a convolutional one gets half of them
 
 
 def main(argv=None):
@@ -31,7 +31,7 @@ def main(argv=None):
     args = p.parse_args(argv)
     epochs = args.epochs
     if epochs is None:
-        epochs = 2 if args.quick else EPOCHS[args.data] // (5 if args.model == "conv" else 1)
+        epochs = 2 if args.quick else EPOCHS[args.data] // (2 if args.model == "conv" else 1)
 
     report = Report("vae", args)
     digits = load_digits(args)
