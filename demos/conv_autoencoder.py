@@ -8,12 +8,13 @@ one that trains for about as long, to see what the convolutions are worth in tim
 
 import numpy as np
 
-from demos.harness import Report, load_digits, parser, run, whole
+from demos.harness import Report, apply, chosen_epochs, load_digits, parser, run, whole
 from demos.measures import pca, squared_error
-from tinyae import Tensor, losses, models, no_grad, optim, plots, training
+from tinyae import losses, models, optim, plots, training
 
 TOPIC = "Convolutional"
 EPOCHS = {"strokes": 10, "mnist": 3}
+TRAIN = {"strokes": 10_000, "mnist": 60_000}
 CHANNELS = (32, 64)
 AS_LONG = 12  # dense epochs in the time of a convolutional one, about, on two CPU cores
 
@@ -22,10 +23,10 @@ def main(argv=None):
     p = parser("conv_autoencoder", __doc__, epochs=EPOCHS)
     p.add_argument("--code", type=whole(1), default=20, help="code size of all models (default: 20)")
     args = p.parse_args(argv)
-    epochs = args.epochs if args.epochs is not None else 1 if args.quick else EPOCHS[args.data]
+    epochs = chosen_epochs(args, EPOCHS[args.data])
 
     report = Report("conv_autoencoder", args)
-    digits = load_digits(args, train=10_000)
+    digits = load_digits(args, train=TRAIN[args.data])
     shape = digits.train.shape[1:]
 
     def convolutional(rng):
@@ -44,7 +45,7 @@ def main(argv=None):
         print(f"{name}: {sizes[name]:,} parameters", flush=True)
         history = training.fit(model, optim.Adam(model.parameters(), 1e-3), digits.train,
                                epochs=times * epochs, batch_size=128, rng=rng)
-        copies[name] = reconstruct(model, digits.test, args.device)
+        copies[name] = apply(model.reconstruct, digits.test, args.device)
         errors[name] = squared_error(copies[name], digits.test)
         seconds[name] = sum(record["seconds"] for record in history)
     mean, axes = pca(digits.train, args.code)
@@ -74,13 +75,6 @@ def matching_width(shape, code):
     target = count(models.conv_networks(shape, CHANNELS, code, rng))
     one, two = (count(models.dense_networks(shape, h, code, rng)) for h in (1, 2))
     return round(1 + (target - one) / (two - one))  # the count is linear in the width
-
-
-def reconstruct(model, images, device):
-    with no_grad():
-        parts = [model.reconstruct(Tensor(images[i : i + 500]).to(device)).numpy()
-                 for i in range(0, len(images), 500)]
-    return np.concatenate(parts)
 
 
 def draw(report, images, copies, errors, code):

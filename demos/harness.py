@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyae import data
-from tinyae.backend import device_module
+from tinyae import Tensor, data, no_grad
+from tinyae.backend import device_module, to_device
 from tinyae.training import Interrupted
 
 
@@ -22,18 +22,23 @@ def parser(name, doc, *, epochs=None, images=True):
     images  whether the demo can run on real digits
     """
     p = argparse.ArgumentParser(prog=f"python -m demos.{name}", description=doc.splitlines()[0])
-    if images:
-        p.add_argument("--data", choices=("strokes", "mnist"), default="strokes",
-                       help="digits drawn by code (offline), or the real MNIST (default: strokes)")
+    common_options(p, images)
     if epochs:
         said = ", ".join(f"{n} on {kind}" for kind, n in epochs.items())
         p.add_argument("--epochs", type=whole(0), help=f"times through the training data (default: {said})")
+    return p
+
+
+def common_options(p, images):
+    """Add the options that every demo has: --seed, --device, --out, --quick, and with images --data."""
+    if images:
+        p.add_argument("--data", choices=("strokes", "mnist"), default="strokes",
+                       help="digits drawn by code (offline), or the real MNIST (default: strokes)")
     p.add_argument("--seed", type=whole(0), default=0, help="seed of all randomness (default: 0)")
     p.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
     p.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     p.add_argument("--quick", action="store_true",
                    help="a few seconds on little data, to see that it runs; claims are not judged")
-    return p
 
 
 def whole(least):
@@ -68,15 +73,36 @@ class Digits(NamedTuple):
     test_labels: np.ndarray
 
 
-def load_digits(args, train=20_000, test=2_000):
-    """Strokes (so many) or all of MNIST; a small part of either with --quick."""
+def load_digits(args, train=None, test=None):
+    """The images of args.data: so many of them, by default 20,000 and 2,000 strokes or all of MNIST.
+
+    With --quick it is a small part of them.
+    """
     if args.data == "mnist":
         digits = Digits(*data.load_mnist("train"), *data.load_mnist("test"))
     else:
+        train, test = train or 20_000, test or 2_000
         images, factors = data.strokes(train + test, np.random.default_rng([args.seed, 1]))
         digits = Digits(images[:train], factors["digit"][:train], images[train:], factors["digit"][train:])
-    sizes = (512, 512, 256, 256) if args.quick else (None,) * 4
-    return Digits(*(array[:n] for array, n in zip(digits, sizes)))
+    train, test = (512, 256) if args.quick else (train, test)
+    return Digits(*(array[:n] for array, n in zip(digits, (train, train, test, test))))
+
+
+def chosen_epochs(args, default, quick=1):
+    """The number of epochs asked for by --epochs, else by --quick, else the default."""
+    if args.epochs is not None:
+        return args.epochs
+    return quick if args.quick else default
+
+
+def apply(f, x, device="cpu", batch=1000):
+    """f(x) as a NumPy array, for a function of Tensors such as `model.encode` and a NumPy array x.
+
+    x goes through in batches, and nothing is recorded.
+    """
+    with no_grad():
+        parts = [f(Tensor(to_device(x[i : i + batch], device))).numpy() for i in range(0, len(x), batch)]
+    return np.concatenate(parts)
 
 
 class Report:
@@ -113,13 +139,21 @@ class Report:
             if old.name not in self.saved:
                 old.unlink()
         print(f"wrote {self.folder / 'metrics.json'}\n")
-        words = {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}
         for c in self.claims:
-            bounds = [f"{k.replace('_', ' ')} {c[k]:g}" for k in ("at_least", "at_most") if k in c]
-            value = "NaN" if c["value"] is None else f"{c['value']:.3g}"
-            print(f"{words[c['held']]}: [{c['id']}] {c['says']}: {c['measured']} {value} "
-                  f"(asked: {' and '.join(bounds)})")
+            print(f"{verdict(c)}: [{c['id']}] {c['says']}: {measurement(c)}")
         return int(any(c["held"] is False for c in self.claims))
+
+
+def verdict(claim):
+    """Whether a claim of metrics.json held, in words."""
+    return {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}[claim["held"]]
+
+
+def measurement(claim):
+    """What was measured for a claim of metrics.json, and what was asked of it, in words."""
+    bounds = [f"{k.replace('_', ' ')} {claim[k]:g}" for k in ("at_least", "at_most") if k in claim]
+    value = "NaN" if claim["value"] is None else f"{claim['value']:.3g}"
+    return f"{claim['measured']} {value} (asked: {' and '.join(bounds)})"
 
 
 def run(main):

@@ -8,9 +8,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from demos.harness import Report, load_digits, parser, real, run, whole
+from demos.harness import Report, apply, chosen_epochs, load_digits, parser, real, run, whole
 from demos.measures import nearest, vote
-from tinyae import Tensor, models, no_grad, optim, plots, training
+from tinyae import models, optim, plots, training
 from tinyae.backend import random_generator
 
 TOPIC = "Variational and generative"
@@ -29,9 +29,7 @@ def main(argv=None):
     p.add_argument("--lr", type=real(above=0), default=1e-3, help="Adam's learning rate (default: 0.001)")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     args = p.parse_args(argv)
-    epochs = args.epochs
-    if epochs is None:
-        epochs = 2 if args.quick else EPOCHS[args.data] // (2 if args.model == "conv" else 1)
+    epochs = chosen_epochs(args, EPOCHS[args.data] // (2 if args.model == "conv" else 1), quick=2)
 
     report = Report("vae", args)
     digits = load_digits(args)
@@ -62,24 +60,26 @@ def main(argv=None):
 
 
 def decode(model, z, device):
-    """Images for latent vectors, as NumPy arrays."""
-    with no_grad():
-        return model.decode(Tensor(z.astype(np.float32)).to(device)).numpy()
+    """The images that latent vectors stand for."""
+    return apply(model.decode, z.astype(np.float32), device)
+
+
+def encode(model, images, device):
+    """The mean of q(z | x) for each image."""
+    return apply(lambda x: model.encode(x)[0], images, device)
 
 
 def draw(report, model, digits, history, args):
     """The figures: reconstructions, the latent space or samples, and the loss."""
     first = [np.flatnonzero(digits.test_labels == digit)[:1] for digit in range(10)]
     shown = digits.test[np.concatenate(first)]
-    with no_grad():
-        copies = model.reconstruct(Tensor(shown).to(args.device)).numpy()
+    copies = apply(model.reconstruct, shown, args.device)
     fig = plots.figure(8, 2.1, f"Above: held-out digits. Below: the same from {args.latent} numbers each")
     plots.show_images(fig.subplots(), np.concatenate([shown, copies]), columns=len(shown))
     report.save(fig, "reconstructions.png")
 
     if args.latent == 2:
-        with no_grad():
-            codes = model.encode(Tensor(digits.test).to(args.device))[0].numpy()
+        codes = encode(model, digits.test, args.device)
         fig = plots.figure(11, 5.8, "Two numbers describe a digit: the latent space of a VAE")
         left, right = fig.subplots(1, 2)
         plots.scatter_codes(left, codes, digits.test_labels, "where the encoder puts held-out digits")
@@ -132,9 +132,8 @@ def judge(report, model, digits, args):
                  "distance to the nearest training image, relative to that of held-out digits:",
                  np.median(copy) / np.median(other), at_least=0.25)
     if args.latent == 2:
-        with no_grad():
-            codes = [model.encode(Tensor(x).to(args.device))[0].numpy() for x in (known, digits.test)]
-        guess, _ = vote(codes[1], codes[0], labels)
+        codes = encode(model, known, args.device)
+        guess, _ = vote(encode(model, digits.test, args.device), codes, labels)
         report.claim("vae", "a 2-D latent space lays out a manifold of digits",
                      "held-out digits whose neighbours on the sheet show the same digit:",
                      (guess == digits.test_labels).mean(), at_least=0.6)

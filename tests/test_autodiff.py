@@ -24,15 +24,6 @@ def scalar(value):
     return Tensor(np.array(value, dtype=np.float64), requires_grad=True)
 
 
-@pytest.fixture(autouse=True)
-def registry():
-    """Primitives that a test makes, even under a name of tinyae's, are gone after it."""
-    before = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
-
-
 # Gradients that can be worked out by hand.
 
 BY_HAND = {  # f, the point, the gradient

@@ -4,22 +4,12 @@ import numpy as np
 import pytest
 
 from tinyae import GradientError, NotDifferentiable, Tensor, gradcheck, no_grad, ops, primitive
-from tinyae.autodiff import PRIMITIVES
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 A = np.array([[0.5, -1.0], [2.0, 0.25]])
 B = np.array([[1.5, 0.75], [-0.5, 1.0]])
 ROW = np.array([0.5, -1.0, 2.0])
-
-
-@pytest.fixture(autouse=True)
-def registry():
-    """Primitives that a test makes are gone after it."""
-    before = dict(PRIMITIVES)
-    yield
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
 
 
 def with_rules(body, *rules):
