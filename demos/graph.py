@@ -12,6 +12,7 @@ import numpy as np
 
 from demos.harness import Report, parser, run
 from tinyae import Tensor, grad, losses, models, ops, plots
+from tinyae.backend import random_generator
 
 TOPIC = "The engine"
 FORWARD, BACKWARD = plots.COLOURS[0], plots.COLOURS[7]
@@ -23,7 +24,7 @@ SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "mat
 def main(argv=None):
     args = parser("graph", __doc__, images=False).parse_args(argv)
     report = Report("graph", args)
-    rng = np.random.default_rng(args.seed)
+    rng = random_generator(args.seed, args.device)
     for name, (title, loss, names, every) in {"expression": expression(rng), "vae": vae(rng)}.items():
         nodes = boxes(loss, names, every)
         report.save(draw(nodes, title), f"{name}.png")

@@ -72,6 +72,13 @@ def case(f, *inputs):
 
 
 CONST = np.array([0.5, -1.25, 2.0], dtype=np.float32)  # exact, so it fits either precision
+
+
+def const(F, c):
+    """A constant array as it is, or where F computes, if that is another device (see test_gpu.py)."""
+    return F.constant(c) if hasattr(F, "constant") else c
+
+
 BROADCASTS = [
     ((), ()), ((3,), ()), ((), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (3,)),
     ((2, 1, 3), (2, 1)), ((1,), (1, 1)), ((0, 3), (3,)), ((1, 3), (0, 1)), ((2,), (0, 2)),
@@ -108,8 +115,8 @@ def binary(name, symbol=None, make=draw):
               case(lambda F, a, b: apply(F, a.T, b[::-2]), make((3, 2)), make((3, 3), 1))]
     for f in both:
         for c in 2, 0.7, np.float64(0.7), np.float32(0.5), np.int64(2), np.abs(CONST):
-            cases.append(case(lambda F, a, f=f, c=c: f(F, a, c), make((2, 3))))
-            cases.append(case(lambda F, a, f=f, c=c: f(F, c, a), make((2, 3))))
+            cases.append(case(lambda F, a, f=f, c=c: f(F, a, const(F, c)), make((2, 3))))
+            cases.append(case(lambda F, a, f=f, c=c: f(F, const(F, c), a), make((2, 3))))
     return cases
 
 
@@ -165,7 +172,7 @@ def getitem_by(index):
 
 def scatter_by(index, shape):
     reference = Reference().scatter
-    return lambda F, x: (ops.scatter if F is ops else reference)(x, index, shape)
+    return lambda F, x: (reference if isinstance(F, Reference) else ops.scatter)(x, index, shape)
 
 
 CASES = {
@@ -177,7 +184,7 @@ CASES = {
     "minimum": binary("minimum"),
     "power": binary("power", operator.pow, make=positive_like) + [
         *[case(lambda F, a, n=n: a**n, (2, 3)) for n in (0, 1, 2, 3, -1, -2, 2.0, np.float64(3))],
-        case(lambda F, a: a ** np.int8([2, 3, -1]), (2, 3)),
+        case(lambda F, a: a ** const(F, np.int8([2, 3, -1])), (2, 3)),
         case(lambda F, b: 2**b, (2, 3)),
         case(lambda F, a, b: a**b, positive(3), np.array([0.0, 1.0, 2.0])),
         case(lambda F, a: a ** F.Tensor(np.int8([2, 0, 1])), np.array([0.0, 0.0, 0.0])),
@@ -193,11 +200,11 @@ CASES = {
     "relu": elementwise("relu"),
     "leaky_relu": elementwise("leaky_relu", case(lambda F, x: F.leaky_relu(x, 0.2), (2, 3))),
     "where": [
-        *[case(lambda F, a, b: F.where(MASK, a, b), s, t)
+        *[case(lambda F, a, b: F.where(const(F, MASK), a, b), s, t)
           for s, t in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (1, 3))]],
-        case(lambda F, a: F.where(MASK[0], a, 0), (2, 3)),
+        case(lambda F, a: F.where(const(F, MASK[0]), a, 0), (2, 3)),
         case(lambda F, a: F.where(a > 0, np.float64(1.5), a), (2, 3)),
-        case(lambda F, a: F.where(F.Tensor(MASK), a, CONST), (3,)),
+        case(lambda F, a: F.where(F.Tensor(MASK), a, const(F, CONST)), (3,)),
         case(lambda F, a: F.where(True, a, 1.0), (3,)),
     ],
     "clip": arguments("clip", at((2, 3), -0.35, 0.55), at((3,), a_min=0, a_max=1), at((), 0, 1),
@@ -227,8 +234,8 @@ CASES = {
     ] + [
         case(lambda F, a: a @ a, (2, 2)),
         case(lambda F, a, b: a.T @ b[::2], (2, 3), (4, 2)),
-        case(lambda F, a: CONST @ a, (3, 2)),
-        case(lambda F, a: a @ CONST, (2, 3)),
+        case(lambda F, a: const(F, CONST) @ a, (3, 2)),
+        case(lambda F, a: a @ const(F, CONST), (2, 3)),
     ],
     "reshape": arguments("reshape", at((2, 3), (3, 2)), at((2, 3), -1), at((), (1, 1)),
                          at((2, 3), shape=(2, -1, 1)), at((1,), ()), at((0, 2), (0, 4)))
@@ -262,7 +269,7 @@ CASES = {
         case(lambda F, a, b: F.concatenate([a, b]), (2, 3), (1, 3)),
         case(lambda F, a, b: F.concatenate((a, b), 1), (2, 3), (2, 0)),
         case(lambda F, a, b, c: F.concatenate([a, b, c], axis=-1), (2, 1), (2, 2), (2, 1)),
-        case(lambda F, a: F.concatenate([a, CONST, a]), (3,)),
+        case(lambda F, a: F.concatenate([a, const(F, CONST), a]), (3,)),
         case(lambda F, a: F.concatenate([a]), (2,)),
         case(lambda F, a, b: F.concatenate([a.T, b[::2]]), (2, 3), (3, 2)),
     ],
@@ -271,7 +278,7 @@ CASES = {
         case(lambda F, a, b: F.stack((a, b), -1), (2, 3), (2, 3)),
         case(lambda F, a, b: F.stack([a, b, a], axis=1), (2, 0), (2, 0)),
         case(lambda F, a, b: F.stack([a, b]), (), ()),
-        case(lambda F, a: F.stack([a, CONST]), (3,)),
+        case(lambda F, a: F.stack([a, const(F, CONST)]), (3,)),
     ],
     "split": arguments("split", at((4, 2), 2), at((2, 3), 3, 1), at((5,), [1, 3]), at((0, 2), 2),
                        at((2, 4), (1,), axis=-1), at((4,), [3, 1, 9]),

@@ -1,4 +1,5 @@
 from . import corruption, data, losses, models, nn, ops, optim, penalties, sampling
 from .autodiff import Tensor, grad, no_grad, primitive
+from .backend import device_module as device
 from .gradcheck import GradientError, NotDifferentiable, gradcheck
 from .jacobian import jacobian

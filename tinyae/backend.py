@@ -64,6 +64,14 @@ def to_device(x, device):
     return x.get() if module is np else module.asarray(x)
 
 
+def place(x, device):
+    """The array on the device if it fits into half of the memory that is free there, else as it is."""
+    if device == "gpu" and device_of(x) == "cpu":
+        free, _ = device_module("gpu").cuda.Device().mem_info
+        return to_device(x, "gpu") if x.nbytes <= free / 2 else x
+    return x
+
+
 def random_generator(seed, device="cpu"):
     """A random generator that draws arrays on the device; the same seed gives the same draws there."""
     return device_module(device).random.default_rng(seed)

@@ -46,37 +46,44 @@ class Optimizer:
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
         self.moment = xp.zeros((self.moments, self.flat.size), self.flat.dtype)
-        self.views, self.blocks, start = [], [], 0
-        for i, p in enumerate(self.params):
+        self.views, start = [], 0
+        for p in self.params:
             self.views.append(self.flat[start : start + p.size].reshape(p.shape))
             p.data = self.views[-1]
-            length = BLOCK if xp is np else max(p.size, 1)  # a GPU wants few and large operations
-            for a in range(0, p.size, length):
-                b = min(a + length, p.size)
-                self.blocks.append((i, slice(a, b), slice(start + a, start + b)))
             start += p.size
-        self.scratch = xp.empty_like(self.flat[: max(p.size for p in self.params) if xp is not np else BLOCK])
+        self.scratch = xp.empty_like(self.flat[:BLOCK] if xp is np else self.flat)
 
     def zero_grad(self):
         """Forget the gradients of the last step."""
         for p in self.params:
             p.grad = None
 
-    def step(self):
+    def step(self, check=True):
         """Update the parameters by their gradients. Those without one count as having the gradient 0.
 
-        Raises FloatingPointError where a gradient is NaN or infinite, and then changes nothing.
+        Raises FloatingPointError where a gradient is NaN or infinite, and then changes nothing. To see
+        that means to wait for the GPU, where the gradients are there: without `check` nobody looks.
         """
         gradients = [self._gradient(p, view) for p, view in zip(self.params, self.views)]
-        norm = _norm(gradients)
-        if self.clip_norm is not None and norm > self.clip_norm:
-            gradients = [g * (self.clip_norm / norm) for g in gradients]
+        xp = array_module(self.flat)
+        if xp is not np:  # a GPU wants few and large operations
+            gradients = [xp.concatenate(gradients)]
+        if check:
+            _check_finite(gradients)
+        if self.clip_norm is not None:
+            norm = xp.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients))
+            scale = (self.clip_norm / xp.maximum(norm, self.clip_norm)).astype(self.flat.dtype)
+            gradients = [g * scale for g in gradients]
         self.steps += 1
-        for i, inside, block in self.blocks:
-            p, g = self.flat[block], gradients[i][inside]
-            if self.weight_decay:
-                p *= 1 - self.lr * self.weight_decay
-            self._update(p, g, self.moment[:, block], self.scratch[: len(p)])
+        start, length = 0, max(len(self.scratch), 1)
+        for gradient in gradients:
+            for a in range(0, len(gradient), length):
+                g = gradient[a : a + length]
+                block = slice(start, start + len(g))
+                if self.weight_decay:
+                    self.flat[block] *= 1 - self.lr * self.weight_decay
+                self._update(self.flat[block], g, self.moment[:, block], self.scratch[: len(g)])
+                start += len(g)
 
     def _gradient(self, p, view):
         """The gradient of a parameter, as one row of numbers."""
@@ -104,15 +111,13 @@ class Optimizer:
         self.moment[...] = to_device(state["moment"], self.params[0].device)
 
 
-def _norm(gradients):
-    """The Euclidean norm of all gradients together. Raises FloatingPointError where it is not finite."""
+def _check_finite(gradients):
+    """Raise FloatingPointError where an entry of a gradient is NaN or infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        square = float(sum(g @ g for g in gradients))
+        square = float(sum(g @ g for g in gradients))  # the quickest way to touch every entry once
     if not math.isfinite(square):  # or is it only too large for the square to fit float32?
-        square = sum(float((g.astype(np.float64) ** 2).sum()) for g in gradients)
-        if not math.isfinite(square):
+        if not all(array_module(g).isfinite(g).all() for g in gradients):
             raise FloatingPointError("a gradient is NaN or infinite; no parameter was changed")
-    return math.sqrt(square)
 
 
 class SGD(Optimizer):

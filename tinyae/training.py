@@ -11,7 +11,7 @@ import numpy as np
 
 from . import checkpoint as checkpoints
 from .autodiff import Tensor, grad, history, no_grad
-from .backend import array_module, keep_freed_memory, random_generator, to_device
+from .backend import array_module, device_of, keep_freed_memory, place, random_generator, to_device
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,47 +45,31 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
     FloatingPointError, naming the epoch, the step and the operation, where the loss or a gradient
     stops being finite. The model keeps the parameters that it had before that step.
+
+    A GPU is not waited for within an epoch, except to show progress on a terminal: examples that fit
+    live there, and losses are read at the end. If they are not finite then, the epoch is run again
+    from its beginning with a look at every step, to find the one where it happened.
     """
-    train = _examples(train, "train")
-    held_out = None if held_out is None else _examples(held_out, "held_out")
-    if epochs < 0 or batch_size < 1:
-        raise ValueError(f"epochs must not be negative and batch_size at least 1, "
-                         f"not {epochs} and {batch_size}")
-    if resume and checkpoint is None:
-        raise ValueError("resume needs the path of a checkpoint")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
-                        f"also where the model is on a GPU; not {rng!r}")
+    _check_arguments(epochs, batch_size, rng, checkpoint, resume)
+    device = model.parameters()[0].device
+    train = _examples(train, "train", device)
+    held_out = None if held_out is None else _examples(held_out, "held_out", device)
     keep_freed_memory()
-    settings = checkpoints.as_saved({**(settings or {}), "batch_size": batch_size, "examples": len(train)})
-    run = _Run(model, optimizer, rng, checkpoint, settings)
+    run = _Run(model, optimizer, rng, checkpoint,
+               {**(settings or {}), "batch_size": batch_size, "examples": len(train)})
     if resume:
         run.load()
     else:
         run.evaluation_seed = int(rng.integers(2**32))
-    device = model.parameters()[0].device
     progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train) / batch_size))
 
     with _interrupt_flag() as interrupted, _evaluation_at_the_end(model):
         for epoch in range(len(run.history) + 1, epochs + 1):
-            started, totals = time.perf_counter(), {}
-            # rng decides the order and seeds the noise, so that its state at the end of an epoch
-            # is all the randomness that a checkpoint has to hold, on any device.
-            order = rng.permutation(len(train))
-            noise = random_generator(int(rng.integers(2**32)), device)
-            model.train(noise)
-            for step, start in enumerate(range(0, len(train), batch_size), 1):
-                batch = train[order[start : start + batch_size]]
-                terms = _step(model, optimizer, Tensor(to_device(batch, device)), noise,
-                              f"epoch {epoch}, step {step}")
-                _accumulate(totals, terms, len(batch))
-                progress.step(epoch, step, terms["loss"])
-                if interrupted.is_set():
-                    progress.clear()
-                    raise run.interrupted(f"stopped in epoch {epoch} after step {step}")
-            record = {"epoch": epoch, "train": _averages(totals, len(train))}
+            started = time.perf_counter()
+            record = {"epoch": epoch, "train": _epoch(run, train, batch_size, epoch, progress, interrupted)}
             if held_out is not None:
-                record["held_out"] = evaluate(model, held_out, random_generator(run.evaluation_seed, device))
+                noise = random_generator(run.evaluation_seed, device)
+                record["held_out"] = evaluate(model, held_out, noise)
             record["seconds"] = time.perf_counter() - started
             run.history.append(record)
             run.save()
@@ -95,35 +79,77 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     return run.history
 
 
+def _epoch(run, train, batch_size, epoch, progress, interrupted):
+    """Take every batch of the epoch once; the losses, averaged over the examples."""
+    # rng decides the order and seeds the noise, so that its state at the end of an epoch is all the
+    # randomness that a checkpoint has to hold, on any device.
+    order = to_device(run.rng.permutation(len(train)), device_of(train))
+    seed = int(run.rng.integers(2**32))
+    device = run.model.parameters()[0].device
+
+    def attempt(check):
+        noise, losses = random_generator(seed, device), _Losses()
+        run.model.train(noise)
+        for step, start in enumerate(range(0, len(train), batch_size), 1):
+            batch = Tensor(to_device(train[order[start : start + batch_size]], device))
+            loss, terms = _step(run.model, run.optimizer, batch, noise, f"epoch {epoch}, step {step}", check)
+            losses.add(loss, terms, len(batch))
+            progress.step(epoch, step, loss)
+            if interrupted.is_set():
+                progress.clear()
+                raise run.interrupted(f"stopped in epoch {epoch} after step {step}")
+        return losses.averages()
+
+    if device == "cpu":
+        return attempt(check=True)
+    restore = run.snapshot()
+    averages = attempt(check=False)
+    if math.isfinite(averages["loss"]) and run.is_finite():
+        return averages
+    restore()
+    return attempt(check=True)
+
+
 def evaluate(model, examples, rng, batch_size=500):
     """The loss and its terms on the examples, averaged, in evaluation mode; the model stays in it."""
-    totals, device = {}, model.parameters()[0].device
+    losses, device = _Losses(), model.parameters()[0].device
     model.eval()
     with no_grad():
         for start in range(0, len(examples), batch_size):
-            batch = examples[start : start + batch_size]
-            loss, terms = model.loss(Tensor(to_device(batch, device)), rng)
-            _accumulate(totals, {"loss": loss.item(), **{k: t.item() for k, t in terms.items()}}, len(batch))
-    return _averages(totals, len(examples))
+            batch = to_device(examples[start : start + batch_size], device)
+            loss, terms = model.loss(Tensor(batch), rng)
+            losses.add(loss, terms, len(batch))
+    return losses.averages()
 
 
-def _examples(array, name):
+def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
+    if epochs < 0 or batch_size < 1:
+        raise ValueError(f"epochs must not be negative and batch_size at least 1, "
+                         f"not {epochs} and {batch_size}")
+    if resume and checkpoint is None:
+        raise ValueError("resume needs the path of a checkpoint")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
+                        f"also where the model is on a GPU; not {rng!r}")
+
+
+def _examples(array, name, device):
+    """The array, checked, and on the device if it fits there."""
     if not hasattr(array, "dtype") or array.dtype.kind != "f" or array.ndim < 1 or len(array) == 0:
         came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
         raise ValueError(f"{name} must be a floating-point array of at least one example, not {came}")
-    return array
+    return place(array, device)
 
 
-def _step(model, optimizer, batch, rng, where):
-    """One update of the parameters; the loss and its terms as numbers."""
+def _step(model, optimizer, batch, rng, where, check):
+    """One update of the parameters; the loss and its terms. Without check nobody looks whether all is finite."""
     loss, terms = model.loss(batch, rng)
-    numbers = {"loss": loss.item(), **{name: term.item() for name, term in terms.items()}}
-    if not math.isfinite(numbers["loss"]):
-        raise FloatingPointError(f"the loss became {numbers['loss']} in {where}; {_blame(model, loss)}")
+    if check and not math.isfinite(loss.item()):
+        raise FloatingPointError(f"the loss became {loss.item()} in {where}; {_blame(model, loss)}")
     optimizer.zero_grad()
     loss.backward()
     try:
-        optimizer.step()
+        optimizer.step(check)
     except FloatingPointError as error:
         # A gradient is a result with a history too, if asked for: look for the culprit there.
         parameters = model.parameters()
@@ -132,7 +158,7 @@ def _step(model, optimizer, batch, rng, where):
                 raise FloatingPointError(f"the gradient of {name} stopped being finite in {where}; "
                                          + _blame(model, g)) from error
         raise
-    return numbers
+    return loss, terms
 
 
 def _blame(model, result):
@@ -152,13 +178,27 @@ def first_nonfinite(result):
     return next((t for t in history(result) if not array_module(t.data).isfinite(t.data).all()), None)
 
 
-def _accumulate(totals, terms, count):
-    for name, value in terms.items():
-        totals[name] = totals.get(name, 0.0) + value * count
+class _Losses:
+    """The losses of many batches, left where they were computed until they are asked for."""
 
+    def __init__(self):
+        self.values, self.names, self.counts = [], [], []
 
-def _averages(totals, count):
-    return {name: total / count for name, total in totals.items()}
+    def add(self, loss, terms, count):
+        """The loss and its terms of a batch of so many examples, Tensors of one element."""
+        for name, t in {"loss": loss, **terms}.items():
+            self.values.append(t.data.reshape(()))
+            self.names.append(name)
+            self.counts.append(count)
+
+    def averages(self):
+        """The averages over all examples, by name."""
+        numbers = to_device(array_module(self.values[0]).stack(self.values), "cpu").tolist()
+        totals, counts = {}, {}
+        for name, number, count in zip(self.names, numbers, self.counts):
+            totals[name] = totals.get(name, 0.0) + number * count
+            counts[name] = counts.get(name, 0) + count
+        return {name: totals[name] / counts[name] for name in totals}
 
 
 class _Run:
@@ -166,9 +206,25 @@ class _Run:
 
     def __init__(self, model, optimizer, rng, path, settings):
         self.model, self.optimizer, self.rng = model, optimizer, rng
-        self.path, self.settings = path, settings
+        self.path, self.settings = path, checkpoints.as_saved(settings)
         self.history, self.evaluation_seed = [], None
         self.kinds = {"optimizer": type(optimizer).__name__, "rng": type(rng.bit_generator).__name__}
+
+    def snapshot(self):
+        """A function that puts everything that a step changes back to what it is now."""
+        tensors = [(t, t.data.copy()) for _, t in self.model.named_tensors()]
+        moment, steps = self.optimizer.moment.copy(), self.optimizer.steps
+
+        def restore():
+            for t, copy in tensors:
+                t.data[...] = copy
+            self.optimizer.moment[...], self.optimizer.steps = moment, steps
+
+        return restore
+
+    def is_finite(self):
+        """Whether every parameter is."""
+        return bool(array_module(self.optimizer.flat).isfinite(self.optimizer.flat).all())
 
     def save(self):
         if self.path is None:
@@ -265,6 +321,7 @@ class Progress:
         if not self.live or (now - self.drawn < 0.1 and step < self.steps):
             return
         self.drawn = now
+        loss = loss.item()
         left = (now - self.started) / (done - self.first) * (self.epochs * self.steps - done)
         filled = self.WIDTH * step // self.steps
         bar = "█" * filled + "░" * (self.WIDTH - filled)

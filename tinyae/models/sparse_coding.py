@@ -64,7 +64,7 @@ class PredictiveSparseDecomposition(nn.Module):
         """
         data, d = _rows(x).data, self.dictionary().data
         xp, gram, target = array_module(d), d @ d.T, data @ d.T
-        length = 1 / float(xp.linalg.eigvalsh(gram)[-1])
+        length = 1 / xp.linalg.eigvalsh(gram)[-1]
         h = y = xp.zeros_like(target)
         t = 1.0
         for _ in range(self.steps if steps is None else steps):

@@ -1,0 +1,417 @@
+"""The same code on a GPU: on a strict stand-in for CuPy everywhere, and on CuPy where there is a GPU."""
+
+import importlib
+import inspect
+import io
+import itertools
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import strict_cupy
+import test_ops
+import test_patches
+
+import tinyae
+from tinyae import (
+    Tensor, corruption, data, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties, training,
+)
+from tinyae.backend import device_module, device_of, random_generator
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """The stand-in in CuPy's place; the counter of what crosses between host and device."""
+    return strict_cupy.install(monkeypatch)
+
+
+@pytest.fixture(params=["stand-in", pytest.param("CuPy", marks=pytest.mark.gpu)])
+def gpu(request, monkeypatch):
+    """The array module of the GPU: the stand-in, or CuPy itself."""
+    if request.param == "stand-in":
+        strict_cupy.install(monkeypatch)
+    try:
+        return device_module("gpu")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+# --- the gradient-check tables -------------------------------------------------------------------
+
+PATCHES = {name: [(lambda F, *xs, f=f: f(*xs), inputs) for f, inputs in cases]
+           for name, cases in test_patches.CASES.items()}
+each_operation = pytest.mark.parametrize("cases", [
+    pytest.param(cases, id=name) for name, cases in (test_ops.CASES | PATCHES).items()
+])
+
+
+class OnDevice:
+    """`tinyae.ops` for the table's functions, with constants made on the device."""
+
+    def __init__(self, xp):
+        self.constant = lambda c: xp.asarray(c) if isinstance(c, np.ndarray) else c
+        self.Tensor = lambda x: Tensor(xp.asarray(x))
+
+    def __getattr__(self, name):
+        return getattr(ops, name)
+
+
+def derivatives(F, f, arrays):
+    """The outputs of f, their gradients, and the gradients of those."""
+    xs = [Tensor(a, requires_grad=True) for a in arrays]
+    xp = types.SimpleNamespace(asarray=np.asarray) if device_of(arrays[0]) == "cpu" else device_module("gpu")
+
+    def total(ys):
+        weights = [Tensor(xp.asarray(test_ops.draw(y.shape, k)), requires_grad=True) for k, y in enumerate(ys)]
+        return sum(ops.sum(v * y) for v, y in zip(weights, ys))
+
+    ys = test_ops.as_list(f(F, *xs))
+    first = grad(total(ys), xs, create_graph=True)
+    return [*ys, *first, *grad(total(first), xs)]
+
+
+@pytest.mark.filterwarnings("ignore:grad. the output has no history")  # the second derivative of a linear one
+@each_operation
+def test_values_and_gradients_are_those_of_numpy(gpu, cases):
+    for f, inputs in cases:
+        here = derivatives(ops, f, inputs)
+        there = derivatives(OnDevice(gpu), f, [gpu.asarray(x) for x in inputs])
+        assert [t.device for t in there] == ["gpu"] * len(here)
+        for a, b in zip(here, there):
+            np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@each_operation
+def test_gradient_check_on_the_device(stand_in, cases):
+    F = OnDevice(strict_cupy.cupy)
+    for f, inputs in cases:
+        gradcheck(lambda *xs: f(F, *xs), [F.Tensor(x) for x in inputs], order=2)
+
+
+# --- models, training, checkpoints ---------------------------------------------------------------
+
+IMAGES, _ = data.strokes(48, np.random.default_rng(0))
+SHAPE = IMAGES.shape[1:]
+
+
+def dense(**options):
+    return models.Autoencoder(*models.dense_networks(SHAPE, 16, 4, np.random.default_rng(1)),
+                              losses.bernoulli_nll, **options)
+
+
+def sigmoid(*penalties):
+    rng = np.random.default_rng(1)
+    encoder = nn.Sequential(nn.Flatten(), nn.Dense(784, 6, rng=rng, init="glorot"), ops.sigmoid)
+    decoder = nn.Sequential(nn.Tied(encoder.layers[1]), nn.Reshape(SHAPE))
+    return models.Autoencoder(encoder, decoder, losses.mse, penalties=penalties)
+
+
+def with_layers():
+    rng = np.random.default_rng(1)
+    encoder = nn.Sequential(nn.Conv2d(1, 2, 4, 4, rng=rng), nn.BatchNorm(2), ops.tanh, nn.Dropout(0.2),
+                            lambda x: ops.max_pool2d(x, 3, 2), nn.Flatten(), nn.Dense(18, 5, rng=rng))
+    decoder = nn.Sequential(nn.Dense(5, 98, rng=rng), nn.Reshape((7, 7, 2)), nn.BatchNorm(2), ops.softplus,
+                            lambda x: ops.upsample_nearest2d(x, 2), nn.ConvTranspose2d(2, 1, 2, 2, rng=rng))
+    return models.Autoencoder(encoder, decoder, losses.bernoulli_nll)
+
+
+def sparse_coding():
+    rng = np.random.default_rng(1)
+    encoder = nn.Sequential(nn.Flatten(), nn.Dense(784, 20, rng=rng))
+    return models.PredictiveSparseDecomposition(encoder, 784, 20, 0.5, steps=5, rng=rng)
+
+
+MODELS = {
+    "dense VAE": lambda: models.dense_vae(SHAPE, 16, 2, np.random.default_rng(1)),
+    "VAE, samples": lambda: models.dense_vae(SHAPE, 16, 2, np.random.default_rng(1), samples=3, beta=2),
+    "convolutional VAE": lambda: models.conv_vae(SHAPE, (2, 3), 2, np.random.default_rng(1)),
+    "gaussian noise": lambda: dense(corruption=corruption.gaussian(0.3)),
+    "masking": lambda: dense(corruption=corruption.masking(0.3)),
+    "squares": lambda: dense(corruption=corruption.masking_squares(6, 2)),
+    "salt and pepper": lambda: dense(corruption=corruption.salt_and_pepper(0.3)),
+    "l1 and l2": lambda: dense(penalties=[penalties.l1(0.1), penalties.l2(0.1)]),
+    "sparsity": lambda: sigmoid(penalties.sparsity_kl(0.05, 1.0)),
+    "exact Jacobian": lambda: sigmoid(penalties.jacobian(0.1)),
+    "closed Jacobian": lambda: sigmoid(penalties.jacobian(0.1, "closed")),
+    "estimated Jacobian": lambda: sigmoid(penalties.jacobian(0.1, "stochastic", probes=2)),
+    "all layers": with_layers,
+    "sparse coding": sparse_coding,
+}
+OPTIMIZERS = {
+    "Adam": lambda ps: optim.Adam(ps, 1e-2),
+    "Adam, decay": lambda ps: optim.Adam(ps, 1e-2, weight_decay=0.1, clip_norm=50.0),
+    "SGD": lambda ps: optim.SGD(ps, 1e-4, momentum=0.9, nesterov=True, clip_norm=50.0),
+}
+
+
+def fit(model, device, optimizer=OPTIMIZERS["Adam"], epochs=2, **options):
+    """Train the model on the device; the history, and the parameters at the end."""
+    model.to(device)
+    history = training.fit(model, optimizer(model.parameters()), IMAGES[:40], held_out=IMAGES[40:],
+                           epochs=epochs, batch_size=16, rng=np.random.default_rng(2), stream=io.StringIO(), **options)
+    return [{k: r[k] for k in ("epoch", "train", "held_out")} for r in history], model.state_dict()
+
+
+def assert_same(a, b, rtol=1e-4):
+    """Two results of `fit`, which may differ in the order of sums."""
+    for one, other in zip(a[0], b[0], strict=True):
+        for part in "train", "held_out":
+            assert one[part] == pytest.approx(other[part], rel=rtol)
+    assert set(a[1]) == set(b[1])
+    for name in a[1]:
+        np.testing.assert_allclose(a[1][name], b[1][name], rtol=rtol, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_as_on_the_cpu(stand_in, name):
+    assert_same(fit(MODELS[name](), "gpu"), fit(MODELS[name](), "cpu"))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_steps_as_on_the_cpu(stand_in, name):
+    assert_same(fit(dense(), "gpu", OPTIMIZERS[name]), fit(dense(), "cpu", OPTIMIZERS[name]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_learns(gpu, name):
+    """With the device's own random numbers, which on CuPy are not NumPy's."""
+    history, _ = fit(MODELS[name](), "gpu", epochs=6)
+    assert history[-1]["train"]["loss"] < history[0]["train"]["loss"]
+
+
+@pytest.mark.parametrize("first, second", [("gpu", "cpu"), ("cpu", "gpu"), ("gpu", "gpu")])
+def test_a_run_goes_on_on_either_device(gpu, tmp_path, first, second):
+    path = tmp_path / "run.npz"
+    fit(dense(), first, epochs=1, checkpoint=path)
+    resumed = fit(dense(), second, checkpoint=path, resume=True)
+    assert_same(resumed, fit(dense(), "cpu"))
+
+
+def test_a_model_moves_there_and_back(gpu):
+    model = MODELS["convolutional VAE"]()
+    before = model.state_dict()
+    assert {p.device for p in model.to("gpu").parameters()} == {"gpu"}
+    after = model.to("cpu").state_dict()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_what_a_model_gives_stays_on_the_device(gpu):
+    model, x = MODELS["dense VAE"]().to("gpu"), Tensor(IMAGES).to("gpu")
+    with no_grad():
+        codes, copies = model.encode(x)[0], model.reconstruct(x)
+        drawn = model.sample(3, random_generator(0, "gpu"))
+    assert {t.device for t in (codes, copies, drawn, tinyae.jacobian(ops.tanh, codes))} == {"gpu"}
+    assert copies.numpy().shape == IMAGES.shape and drawn.shape == (3, *SHAPE)
+
+
+# --- what crosses between host and device --------------------------------------------------------
+
+def transfers_of_an_epoch(counter, name, batch_size, **options):
+    """How many arrays or numbers an epoch sends and fetches: the difference between two runs."""
+    def run(epochs):
+        model = MODELS[name]().to("gpu")
+        adam = optim.Adam(model.parameters())
+        counter.__init__()
+        training.fit(model, adam, IMAGES[:40], epochs=epochs, batch_size=batch_size,
+                     rng=np.random.default_rng(2), stream=io.StringIO(), **options)
+        return np.array([counter.to_device, counter.to_host])
+
+    return (run(3) - run(2)).tolist()
+
+
+@pytest.mark.parametrize("batch_size", [20, 4])
+@pytest.mark.parametrize("name", MODELS)
+def test_an_epoch_transfers_its_order_and_its_report(stand_in, name, batch_size):
+    """However many steps it has: the order of the examples goes there, the losses come back, and whether
+    the parameters are finite; then the losses on the examples held out."""
+    assert transfers_of_an_epoch(stand_in, name, batch_size) == [1, 2]
+    assert transfers_of_an_epoch(stand_in, name, batch_size, held_out=IMAGES[40:]) == [1, 3]
+
+
+def test_examples_that_do_not_fit_go_there_in_batches(stand_in, monkeypatch):
+    monkeypatch.setattr(strict_cupy.Memory, "free", IMAGES[:40].nbytes)
+    assert transfers_of_an_epoch(stand_in, "dense VAE", 4) == [10, 2]  # ten batches
+    monkeypatch.setattr(strict_cupy.Memory, "free", 2 * IMAGES[:40].nbytes)
+    assert transfers_of_an_epoch(stand_in, "dense VAE", 4) == [1, 2]
+
+
+def test_progress_on_a_terminal_looks_at_the_loss_now_and_then(stand_in, monkeypatch):
+    class Terminal(io.StringIO):
+        isatty = staticmethod(lambda: True)
+
+    clock = itertools.count(0, 0.01)  # ten steps in a tenth of a second
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    model = dense().to("gpu")
+    stand_in.__init__()
+    training.fit(model, optim.Adam(model.parameters()), IMAGES[:40], epochs=1, batch_size=1,
+                 rng=np.random.default_rng(2), stream=Terminal())
+    assert stand_in.to_host == 2 + 4
+
+
+# --- where something stops being finite ----------------------------------------------------------
+
+class Poisoned(models.Autoencoder):
+    """Its loss or its gradient stops being finite at a certain step, counted over the epochs."""
+
+    def __init__(self, at, what):
+        base = dense()
+        super().__init__(base.encoder, base.decoder, base.reconstruction)
+        self.at, self.what, self.step = at, what, 0
+
+    def loss(self, x, rng):
+        loss, terms = super().loss(x, rng)
+        self.step += self.training_rng is not None
+        if self.training_rng is not None and self.step in self.at:
+            loss = ops.log(loss * 0) if self.what == "loss" else loss + ops.sum(ops.sqrt(self.encode(x) * 0))
+        return loss, terms
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("what, says", [("loss", "the loss became -inf in epoch 2, step 3; .*log"),
+                                        ("gradient", "the gradient of .* in epoch 2, step 3; ")])
+def test_the_step_is_found_and_the_parameters_before_it_kept(stand_in, what, says):
+    """On the GPU the second epoch, of which nobody looked at the steps, is run again: steps 7 to 9."""
+    on_cpu, on_gpu = Poisoned([6], what), Poisoned([6, 9], what)
+    for model, device in ((on_cpu, "cpu"), (on_gpu, "gpu")):
+        with pytest.raises(FloatingPointError, match=says):
+            fit(model, device)
+    for name, values in on_cpu.state_dict().items():
+        np.testing.assert_allclose(on_gpu.state_dict()[name], values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_a_gradient_that_breaks_in_the_last_step(stand_in):
+    """When every loss is still finite."""
+    with pytest.raises(FloatingPointError, match="epoch 1, step 3"):
+        fit(Poisoned([3, 6], "gradient"), "gpu", epochs=1)
+
+
+def test_a_step_looks_at_the_gradients_unless_told_not_to(stand_in):
+    p = Tensor(strict_cupy.cupy.ones(3), requires_grad=True)
+    adam = optim.Adam([p])
+    p.grad = Tensor(strict_cupy.cupy.ones(3) * float("nan"))
+    with pytest.raises(FloatingPointError, match="no parameter was changed"):
+        adam.step()
+    assert stand_in.to_host > 0 and p.numpy().tolist() == [1, 1, 1]
+    stand_in.__init__()
+    adam.step(check=False)
+    assert stand_in.to_host == 0
+
+
+# --- demos ---------------------------------------------------------------------------------------
+
+def demos_that_compute():
+    """Their names; `speed` times a real GPU, and the exercises have no device."""
+    folder = Path(__file__).parents[1] / "demos"
+    return [path.stem for path in sorted(folder.glob("*.py"))
+            if "TOPIC =" in path.read_text(encoding="utf-8") and path.stem not in ("__main__", "speed")]
+
+
+@pytest.mark.parametrize("name", demos_that_compute())
+def test_every_demo_runs_there(stand_in, run_quick, name):
+    pytest.importorskip("matplotlib")
+    run_quick(importlib.import_module(f"demos.{name}"), "--device", "gpu")
+    assert stand_in.made > 0
+
+
+# --- the stand-in itself -------------------------------------------------------------------------
+
+A = strict_cupy.wrap(np.arange(3.0))
+REFUSED = {
+    "conversion": lambda: np.asarray(A),
+    "NumPy's function": lambda: np.exp(A),
+    "NumPy's reduction": lambda: np.sum(A),
+    "NumPy's array": lambda: A + np.ones(3),
+    "NumPy's array, on the left": lambda: np.ones(3) + A,
+    "NumPy's array without axes": lambda: A * np.array(2.0),
+    "NumPy's array in a function": lambda: strict_cupy.cupy.exp(np.ones(3)),
+    "NumPy's array in a list": lambda: strict_cupy.cupy.concatenate([A, np.ones(3)]),
+    "a list": lambda: A + [1.0, 2.0, 3.0],
+    "assignment": lambda: A.__setitem__(0, np.ones(1)),
+    "in place": lambda: A.__iadd__(np.ones(3)),
+    "a keyword": lambda: A.sum(where=A > 0),
+    "a keyword of a function": lambda: strict_cupy.cupy.zeros_like(A, subok=True),
+    "at": lambda: strict_cupy.cupy.maximum.at(A, [0], 1.0),
+}
+
+
+@pytest.mark.parametrize("do", REFUSED.values(), ids=REFUSED)
+def test_the_stand_in_refuses(do):
+    with pytest.raises((TypeError, NotImplementedError)):
+        do()
+
+
+@pytest.mark.parametrize("name", ["median", "einsum", "float128"])
+def test_the_stand_in_lacks(name):
+    with pytest.raises(AttributeError):
+        getattr(strict_cupy.cupy, name)
+    with pytest.raises(AttributeError):
+        A.tolist()
+
+
+def test_the_stand_in_gives_arrays_without_axes_and_counts(stand_in):
+    for y in (A.sum(), A[1], A.max(axis=0), (A + np.float64(1))[0], np.float32(2) * A[0], (A == 1).all()):
+        assert isinstance(y, strict_cupy.ndarray) and y.shape == ()
+    assert stand_in.to_host == 0
+    assert float(A[1]) == A[1].item() == A.get()[1] == 1 and bool(A[1])
+    assert stand_in.to_host == 4
+    A[[0, 1]], A[np.array([True, False, True])], strict_cupy.cupy.asarray(np.ones(2))
+    assert stand_in.to_device == 3
+
+
+def test_the_stand_in_offers_nothing_that_cupy_does_not():
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed: nothing to compare the stand-in with")
+    for name in strict_cupy.UFUNCS:
+        assert isinstance(getattr(cupy, name), cupy.ufunc), name
+    for path, names in strict_cupy.FUNCTIONS.items():
+        function = cupy
+        for part in path.split("."):
+            function = getattr(function, part)
+        parameters = list(inspect.signature(function).parameters)
+        offered = {"object": "obj", "arrays": "tup"}
+        assert {offered.get(name, name) for name in names} <= set(parameters), (path, parameters)
+    operators = [f"__{prefix}{name.strip('_')}__" for name in strict_cupy.OPERATORS for prefix in ("", "r")]
+    operators += [f"__i{name.strip('_')}__" for name in strict_cupy.IN_PLACE]
+    others = [f"__{name}__" for name in strict_cupy.COMPARISONS + strict_cupy.UNARY]
+    for name in [*strict_cupy.METHODS, *strict_cupy.PROPERTIES, *operators, *others, "get", "item", "T"]:
+        assert hasattr(cupy.ndarray, name), name
+    assert all(hasattr(cupy.random.Generator, name) for name in strict_cupy.DRAWS)
+    assert cupy.random.default_rng and cupy.cuda.Device.mem_info and cupy.cuda.runtime.getDeviceCount
+    assert cupy.ndarray.__module__.partition(".")[0] == "cupy"
+
+
+# --- python -m tinyae ----------------------------------------------------------------------------
+
+def test_the_report_of_the_devices(stand_in, monkeypatch, capsys):
+    from tinyae import __main__ as program
+
+    name = {"name": b"a card of the tests"}
+    monkeypatch.setattr(strict_cupy.cupy.cuda.runtime, "getDeviceProperties", lambda i: name, raising=False)
+    assert program.main() == 0
+    first, cpu, gpu = capsys.readouterr().out.splitlines()
+    assert first.startswith("Python ") and np.__version__ in first
+    assert cpu.startswith("cpu: ") and "gradients right to" in cpu and "loss" in cpu
+    assert gpu.startswith("gpu: a card of the tests, CuPy stand-in; gradients right to")
+
+
+def test_the_report_without_cupy(monkeypatch, capsys):
+    from tinyae import __main__ as program
+
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert program.main() == 0
+    assert "gpu: the GPU needs CuPy, which is not installed: pip install" in capsys.readouterr().out
+
+
+def test_the_report_of_a_device_that_fails(monkeypatch, capsys):
+    from tinyae import __main__ as program
+
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(program.optim.Adam, "_update", lambda *args: None)
+    assert program.main() == 1
+    assert "; FAILED: ArithmeticError: training took the loss from" in capsys.readouterr().out
+
+
+def test_device_gives_the_module_of_its_arrays(gpu):
+    assert tinyae.device("cpu") is np and tinyae.device("gpu") is gpu

@@ -1,0 +1,58 @@
+"""`python -m tinyae`: the versions that are at work here, the devices, and a short check of each."""
+
+import io
+import platform
+import sys
+
+import numpy as np
+
+from . import data, gradcheck, losses, models, ops, optim, training
+from .backend import DEVICES, device_module
+
+
+def main():
+    """Print the report; the exit status is 1 if a device that is there fails its check."""
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}")
+    failed = False
+    for device in DEVICES:
+        try:
+            xp = device_module(device)
+        except RuntimeError as error:
+            print(f"{device}: {error}")
+            continue
+        try:
+            print(f"{device}: {describe(xp)}; {check(xp)}")
+        except Exception as error:  # whatever it is, it is what the user wants to know
+            failed = True
+            print(f"{device}: {describe(xp)}; FAILED: {type(error).__name__}: {error}")
+    return int(failed)
+
+
+def describe(xp):
+    """The device that a module's arrays live on, in words."""
+    if xp is np:
+        return platform.processor() or platform.machine()
+    properties = xp.cuda.runtime.getDeviceProperties(0)
+    return f"{properties['name'].decode()}, CuPy {xp.__version__}"
+
+
+def check(xp):
+    """Check gradients of a convolution and train a small model; what came of it, in words."""
+    rng = np.random.default_rng(0)
+    image, kernel = (xp.asarray(rng.standard_normal(shape)) for shape in ((2, 5, 5, 1), (3, 3, 1, 2)))
+    error = gradcheck(lambda x, w: ops.tanh(ops.conv2d(x, w, stride=2, padding=1)), [image, kernel])
+
+    device = "cpu" if xp is np else "gpu"
+    digits, _ = data.strokes(64, rng)
+    networks = models.conv_networks((28, 28, 1), (4, 8), 4, rng)
+    model = models.Autoencoder(*networks, losses.bernoulli_nll).to(device)
+    history = training.fit(model, optim.Adam(model.parameters(), 1e-2), digits, epochs=5, batch_size=32,
+                           rng=rng, stream=io.StringIO())
+    before, after = (record["train"]["loss"] for record in (history[0], history[-1]))
+    if not after < before:
+        raise ArithmeticError(f"training took the loss from {before:.0f} to {after:.0f}")
+    return f"gradients right to {error:.0e}, training takes the loss from {before:.0f} to {after:.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
