@@ -113,9 +113,12 @@ class Report:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.metrics = {key: value for key, value in vars(args).items() if key in ("seed", "data", "device")}
         self.claims, self.saved = [], set()
+        self.epochs = getattr(args, "epochs", None)
 
     def save(self, fig, filename):
         """Write a figure and say so."""
+        if self.quick:
+            fig.suptitle(f"{fig.get_suptitle()} (quick run)")
         fig.savefig(self.folder / filename)
         self.saved.add(filename)
         print(f"drew {self.folder / filename}")
@@ -141,7 +144,10 @@ class Report:
         print(f"wrote {self.folder / 'metrics.json'}\n")
         for c in self.claims:
             print(f"{verdict(c)}: [{c['id']}] {c['says']}: {measurement(c)}")
-        return int(any(c["held"] is False for c in self.claims))
+        failed = any(c["held"] is False for c in self.claims)
+        if failed and self.epochs is not None:
+            print(f"(This was with --epochs {self.epochs}; what is asked is meant for the default number.)")
+        return int(failed)
 
 
 def verdict(claim):

@@ -74,8 +74,10 @@ def draw(report, model, digits, history, args):
     first = [np.flatnonzero(digits.test_labels == digit)[:1] for digit in range(10)]
     shown = digits.test[np.concatenate(first)]
     copies = apply(model.reconstruct, shown, args.device)
-    fig = plots.figure(8, 2.1, f"Above: held-out digits. Below: the same from {args.latent} numbers each")
-    plots.show_images(fig.subplots(), np.concatenate([shown, copies]), columns=len(shown))
+    fig = plots.figure(8, 2.9, f"What {args.latent} numbers keep of a digit")
+    above, below = fig.subplots(2, 1)
+    plots.show_images(above, shown, columns=len(shown), title="held-out digits x")
+    plots.show_images(below, copies, columns=len(shown), title="x̂, decoded from the mean of q(z | x)")
     report.save(fig, "reconstructions.png")
 
     if args.latent == 2:

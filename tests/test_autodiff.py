@@ -684,6 +684,14 @@ def test_device_module(monkeypatch):
         device_module("gpu")
 
 
+def test_device_module_of_a_broken_cupy(monkeypatch, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('libnvrtc.so is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    with pytest.raises(RuntimeError, match="installed but cannot be imported.*libnvrtc"):
+        device_module("gpu")
+
+
 @pytest.fixture
 def cupy(monkeypatch):
     """A CuPy that finds as many GPUs as `cupy.gpus`, or no driver where that is None."""

@@ -235,6 +235,15 @@ def test_claims_decide_the_exit_status(tmp_path, capsys, value, bounds, held):
     assert lines[-1].startswith(f"{word}: [id] the lecture says: measured:")
 
 
+@pytest.mark.parametrize("epochs, said", [(None, False), (2, True)])
+def test_a_claim_that_fails_after_other_epochs_says_so(tmp_path, capsys, epochs, said):
+    args = argparse.Namespace(out=tmp_path, quick=False, epochs=epochs)
+    r = harness.Report("demo", args)
+    r.claim("id", "says", "measured", 0, at_least=1)
+    assert r.finish() == 1
+    assert ("This was with --epochs 2" in capsys.readouterr().out) == said
+
+
 def test_quick_claims_are_not_judged(tmp_path, capsys):
     r = report(tmp_path, quick=True)
     r.claim("id", "says", "measured", 0, at_least=1)

@@ -172,6 +172,18 @@ def test_empty_variable_counts_as_unset(tmp_path, cache, monkeypatch):
     assert first_label() == 1
 
 
+def test_it_is_said_where_it_was_looked_for_in_vain(tmp_path, cache, monkeypatch, capsys):
+    def nothing(names, folder):
+        raise OSError("no network")
+
+    monkeypatch.setenv("TINYAE_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(mnist, "download", nothing)
+    with pytest.raises(OSError, match="no network"):
+        load_mnist("test")
+    said = capsys.readouterr().err
+    assert str(tmp_path / "elsewhere" / "mnist") in said and f"downloading it to {cache}" in said
+
+
 def test_root_without_the_files_is_an_error_and_no_download(tmp_path, cache, monkeypatch):
     put(tmp_path / "root", {mnist.FILES["train"][0]: GOOD})
     monkeypatch.setattr(mnist, "download", lambda *_: pytest.fail("tried to download"))

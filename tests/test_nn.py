@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyae import Tensor, gradcheck, nn, ops, optim
+from tinyae import Tensor, gradcheck, losses, models, nn, ops, optim
 
 
 def dense(n_in=3, n_out=4, seed=0, **options):
@@ -167,6 +167,8 @@ def test_sequential():
 def test_repr():
     model = nn.Sequential(nn.Flatten(), dense(), ops.relu, nn.Reshape((2, 2)))
     assert repr(model) == "Sequential(Flatten(), Dense(3, 4), relu, Reshape((2, 2)))"
+    whole = models.Autoencoder(dense(3, 2), dense(2, 3), losses.mse)
+    assert repr(whole) == "Autoencoder(encoder=Dense(3, 2), decoder=Dense(2, 3))"
 
 
 # --- devices -------------------------------------------------------------------------------------

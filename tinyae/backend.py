@@ -42,11 +42,13 @@ def device_module(device):
         return np
     try:
         import cupy
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise RuntimeError(
             "the GPU needs CuPy, which is not installed: pip install --editable '.[cuda13]' "
             "(or cuda12, to match the driver)"
         ) from error
+    except ImportError as error:
+        raise RuntimeError(f"CuPy is installed but cannot be imported ({error})") from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-# Ten colours that stay apart under the common kinds of colour blindness (Paul Tol's muted scheme).
-COLOURS = ("#332288", "#88CCEE", "#44AA99", "#117733", "#999933",
-           "#DDCC77", "#CC6677", "#882255", "#AA4499", "#7F7F7F")
+# Ten colours that stay apart under the common kinds of colour blindness: Paul Tol's muted scheme,
+# with two of Okabe and Ito's in the place of those too pale for a small dot.
+COLOURS = ("#332288", "#56B4E9", "#44AA99", "#117733", "#999933",
+           "#E69F00", "#CC6677", "#882255", "#AA4499", "#7F7F7F")
 
 
 def figure(width, height, title):

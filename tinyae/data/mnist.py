@@ -68,6 +68,8 @@ def load_mnist(split, root=None):
         folders = [Path(data, "mnist"), Path(data), cache] if data else [cache]
         paths = next(filter(None, (find(names, folder) for folder in folders)), None)
         if paths is None:
+            looked = ", ".join(map(str, folders))
+            print(f"tinyae: MNIST is not in {looked}: downloading it to {cache}", file=sys.stderr)
             paths = download(names, cache)
     return read_pair(*paths)
 
@@ -157,7 +159,6 @@ def find(names, folder):
 
 def download(names, folder):
     """Fetch those files which the folder lacks, and return the paths of all."""
-    print(f"tinyae: downloading MNIST to {folder}", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         if find([name], folder) is None:

@@ -21,6 +21,10 @@ class Module:
 
     training_rng = None  # in training mode, the generator that the layers draw from
 
+    def __repr__(self):
+        parts = ", ".join(f"{name}={part!r}" for name, part in vars(self).items() if isinstance(part, Module))
+        return f"{type(self).__name__}({parts})"
+
     def train(self, rng):
         """Enter training mode, in which layers that need randomness draw it from rng."""
         for _, module in _members(self, Module):
