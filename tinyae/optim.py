@@ -1,8 +1,12 @@
 """Stochastic gradient descent and Adam, over one flat buffer.
 
-All parameters are moved into one long array, of which each parameter's own array becomes a view;
-so are the running averages. An update runs over blocks that fit the processor's cache, so that
-each value is fetched from memory once.
+    SGD     v ← momentum · v + g                                    θ ← θ - lr · v
+    Adam    m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²         θ ← θ - lr · m̂ / (√v̂ + ε)
+
+for parameters θ and their gradient g (Deep Learning, section 8.5.3 and algorithm 8.2). All parameters are
+moved into one long array, of which each parameter's own array becomes a view; so are the running
+averages. An update runs over blocks that fit the processor's cache, so that each value is fetched
+from memory once.
 """
 
 import math

@@ -1,4 +1,15 @@
-"""Training: `fit` runs the epochs, shows progress, and can be stopped and resumed at any moment."""
+"""Training: `fit` runs the epochs, shows progress, and can be stopped and resumed at any moment.
+
+What it repeats is short, and is `_step` below:
+
+    loss, terms = model.loss(batch, rng)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+The rest of this file sees to the order of the batches, to numbers that stop being finite, to
+checkpoints, Ctrl-C and the progress bar.
+"""
 
 import math
 import signal
