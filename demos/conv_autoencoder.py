@@ -9,7 +9,7 @@ one that trains for about as long, to see what the convolutions are worth in tim
 import numpy as np
 
 from demos.harness import Report, apply, chosen_epochs, load_digits, parser, run, whole
-from demos.measures import pca, squared_error
+from demos.measures import pca_copies, squared_error
 from tinyae import losses, models, optim, plots, training
 
 TOPIC = "Convolutional"
@@ -48,9 +48,7 @@ def main(argv=None):
         copies[name] = apply(model.reconstruct, digits.test, args.device)
         errors[name] = squared_error(copies[name], digits.test)
         seconds[name] = sum(record["seconds"] for record in history)
-    mean, axes = pca(digits.train, args.code)
-    flat = digits.test.reshape(len(digits.test), -1)
-    copies["PCA"] = ((flat - mean) @ axes @ axes.T + mean).reshape(digits.test.shape)
+    copies["PCA"] = pca_copies(digits.train, digits.test, args.code)
     errors["PCA"] = squared_error(copies["PCA"], digits.test)
 
     report.claim("conv-ae", f"a convolutional autoencoder reconstructs images from {args.code} numbers",

@@ -30,6 +30,13 @@ def pca(x, k):
     return mean, axes[:k].T
 
 
+def pca_copies(train, x, k):
+    """What PCA on the rows of train makes of x with k numbers for each row, in the shape of x."""
+    mean, axes = pca(train, k)
+    centred = x.reshape(len(x), -1) - mean
+    return (centred @ axes @ axes.T + mean).reshape(x.shape)
+
+
 def squared_error(prediction, target):
     """Σ (x̂ - x)² per example, averaged."""
     return float(((prediction - target) ** 2).sum() / len(target))

@@ -16,6 +16,7 @@ pytest.importorskip("matplotlib")
 from demos import __main__ as program  # noqa: E402
 from demos import convolution, harness, measures, speed, vae, vector_field  # noqa: E402
 from demos.__main__ import catalogue  # noqa: E402
+from tinyae import plots  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -296,6 +297,15 @@ def test_nearest_is_brute_force(k):
     assert np.array_equal(itself[:, 0], np.arange(30)) and np.abs(again).max() < 1e-6
 
 
+def test_copies_by_pca():
+    rng = np.random.default_rng(2)
+    flat = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 6)) + 3  # a plane, off the origin
+    train, x = flat[:40].reshape(40, 2, 3), flat[40:].reshape(10, 2, 3)
+    assert np.allclose(measures.pca_copies(train, x, 2), x)
+    assert measures.squared_error(measures.pca_copies(train, x, 1), x) > 0.1
+    assert np.allclose(measures.pca_copies(train, x, 0), train.mean(axis=0))
+
+
 def test_vote_is_brute_force():
     rng = np.random.default_rng(1)
     queries, reference, labels = rng.random((40, 2)), rng.random((200, 2)), rng.integers(0, 10, 200)
@@ -306,3 +316,14 @@ def test_vote_is_brute_force():
         counts = np.bincount(labels[row.argsort()[:10]], minlength=10)
         assert winners[i] == counts.argmax() and shares[i] == counts.max() / 10
     assert {1.0} < set(shares)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+def test_a_mosaic_has_each_image_in_its_place():
+    images = np.arange(3 * 2 * 2.0).reshape(3, 2, 2)
+    sheet = plots.mosaic(images, columns=2, line=-1)
+    assert sheet.shape == (7, 7)
+    assert np.array_equal(sheet[1:3, 1:3], images[0]) and np.array_equal(sheet[4:6, 1:3], images[2])
+    assert np.array_equal(sheet[1:3, 4:6], images[1]) and (sheet[4:, 4:] == -1).all()
+    assert (sheet[[0, 3, 6]] == -1).all() and (sheet[:, [0, 3, 6]] == -1).all()

@@ -19,12 +19,12 @@ def figure(width, height, title):
     return fig
 
 
-def mosaic(images, columns):
-    """Images (N, H, W[, 1]) as one large array, row by row, with a thin line between them."""
+def mosaic(images, columns, line=0.5):
+    """Images (N, H, W[, 1]) as one large array, row by row, with a thin line of that value between them."""
     images = np.asarray(images).reshape(len(images), *images.shape[1:3])
     n, h, w = images.shape
     rows = math.ceil(n / columns)
-    sheet = np.full((rows * (h + 1) + 1, columns * (w + 1) + 1), 0.5, images.dtype)
+    sheet = np.full((rows * (h + 1) + 1, columns * (w + 1) + 1), line, images.dtype)
     for i, image in enumerate(images):
         top, left = i // columns * (h + 1) + 1, i % columns * (w + 1) + 1
         sheet[top : top + h, left : left + w] = image
@@ -42,6 +42,12 @@ def show_signed(axes, array, bound):
     """Draw an array of either sign: brown below zero, white at zero, blue-green above."""
     axes.imshow(array, cmap="BrBG", vmin=-bound, vmax=bound, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
+
+
+def show_signed_images(axes, images, columns, bound, title=""):
+    """Draw a mosaic of images of either sign, such as weights, in the colours of `show_signed`."""
+    show_signed(axes, mosaic(images, columns, line=0), bound)
+    axes.set_title(title, fontsize=11)
 
 
 def scatter_codes(axes, codes, labels, title=""):

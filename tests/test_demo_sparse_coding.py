@@ -1,0 +1,55 @@
+"""The demo of predictive sparse decomposition: what it measures, and a quick run of it."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from demos import sparse_coding  # noqa: E402
+from tinyae import Tensor, gradcheck  # noqa: E402
+
+ARGS = argparse.Namespace(atoms=12, sparsity=0.3, device="cpu")
+
+
+def test_quick_run(run_quick):
+    metrics, names = run_quick(sparse_coding, "--atoms", "30", "--sparsity", "0.4")
+    assert names == {"dictionary.png", "reconstructions.png", "time.png", "metrics.json"}
+    assert [c["id"] for c in metrics["claims"]] == ["psd", "psd"]
+    assert (metrics["atoms"], metrics["sparsity"], metrics["epochs"]) == (30, 0.4, 1)
+    values = [metrics["objective"][str(steps)] for steps in sparse_coding.STEPS]
+    assert values[-1] < values[0] < metrics["zero"]
+    assert 0 < metrics["active_share"]["inferred"] < 1
+
+
+def test_an_encoder_before_training_gains_nothing(run_quick):
+    """So the claim can fail: the untrained encoder's code is worse than the code 0."""
+    metrics, _ = run_quick(sparse_coding, "--epochs", "0")
+    gain, _ = (c["value"] for c in metrics["claims"])
+    assert metrics["predicted"] == metrics["untrained"] and gain < 0.8
+
+
+def test_shrinkage():
+    layer = sparse_coding.Shrink(5)
+    a = np.array([[-2.0, -0.05, 0.0, 0.1, 0.75]], np.float32)
+    expected = np.sign(a) * np.maximum(np.abs(a) - np.float32(0.1), 0)
+    np.testing.assert_array_equal(layer(Tensor(a)).data, expected)
+    layer.threshold = Tensor(np.linspace(0.1, 0.5, 5), requires_grad=True)
+    gradcheck(layer, [a.astype(np.float64)[:, [0, 4, 0, 4, 0]]])
+
+
+def test_the_objective_is_the_formula():
+    rng = np.random.default_rng(0)
+    model = sparse_coding.decomposition(6, ARGS, rng)
+    images, codes = rng.random((4, 3, 2, 1), np.float32), rng.standard_normal((4, 12)).astype(np.float32)
+    atoms = model.dictionary().data
+    expected = sum(0.5 * ((x.ravel() - h @ atoms) ** 2).sum() + 0.3 * np.abs(h).sum() for x, h in zip(images, codes)) / 4
+    assert sparse_coding.objective(model, images, lambda x: Tensor(codes), "cpu") == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_way_is_timed():
+    rng = np.random.default_rng(0)
+    model = sparse_coding.decomposition(6, ARGS, rng)
+    seconds = sparse_coding.timed(model, rng.random((3, 3, 2, 1), np.float32), "cpu", rounds=1)
+    assert set(seconds) == {"encoder", *sparse_coding.STEPS} and min(seconds.values()) > 0
