@@ -13,9 +13,9 @@ contraction by scale, and 1 would mean nothing: see demos.balance.
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, load_digits, parser, run
+from demos.harness import Report, apply, chosen_epochs, fit_falling, load_digits, parser, run
 from demos.measures import pca
-from tinyae import data, jacobian, losses, models, nn, ops, optim, penalties, plots, training
+from tinyae import data, jacobian, losses, models, nn, ops, penalties, plots
 from tinyae.data.strokes import FACTORS
 
 TOPIC = "Regularised autoencoders"
@@ -72,11 +72,7 @@ def fitted(images, weight, epochs, args, tied=True):
     decoder = nn.Tied(dense) if tied else nn.Dense(CODE, images.shape[1], rng=rng, init="glorot")
     model = models.Autoencoder(nn.Sequential(dense, ops.sigmoid), decoder, losses.bernoulli_nll,
                                penalties=[penalties.jacobian(weight, "closed")]).to(args.device)
-    optimizer = optim.Adam(model.parameters())
-    last = epochs // 3
-    for part, lr in ((epochs - last, 5e-3), (last, 1e-3)):
-        optimizer.lr = lr
-        training.fit(model, optimizer, images, epochs=part, batch_size=100, rng=rng)
+    fit_falling(model, images, epochs, (5e-3, 1e-3), batch_size=100, rng=rng)
     return model
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyae import Tensor, data, no_grad
+from tinyae import Tensor, data, no_grad, optim, training
 from tinyae.backend import device_module, to_device
 from tinyae.training import Interrupted
 
@@ -93,6 +93,19 @@ def chosen_epochs(args, default, quick=1):
     if args.epochs is not None:
         return args.epochs
     return quick if args.quick else default
+
+
+def fit_falling(model, x, epochs, rates, parts=3, **options):
+    """Train by Adam with a learning rate that falls; the history of all epochs.
+
+    Each rate but the first has so many parts of the epochs, the first the rest. The options are those
+    of `training.fit`. Smaller steps at the end keep less of the minibatches' noise in the weights.
+    """
+    optimizer, history, last = optim.Adam(model.parameters()), [], epochs // parts
+    for i, optimizer.lr in enumerate(rates):
+        part = last if i else epochs - (len(rates) - 1) * last
+        history += training.fit(model, optimizer, x, epochs=part, **options)
+    return history
 
 
 def apply(f, x, device="cpu", batch=1000):

@@ -13,9 +13,9 @@ import math
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, load_digits, parser, run
+from demos.harness import Report, apply, chosen_epochs, fit_falling, load_digits, parser, run
 from demos.measures import nearest, squared_error
-from tinyae import losses, models, nn, ops, optim, plots, training
+from tinyae import losses, models, nn, ops, plots
 
 TOPIC = "Autoencoders"
 EPOCHS = {"strokes": 3_000, "mnist": 3_000}  # each is one update, on all images at once
@@ -82,12 +82,8 @@ def train(x, width, updates, args):
     """An autoencoder after so many updates on FEW images at a time, with a learning rate that falls."""
     rng = np.random.default_rng([args.seed, 2])
     model = autoencoder(x.shape[1], width, rng).to(args.device)
-    optimizer = optim.Adam(model.parameters())
-    last = updates // 5
-    for part, lr in ((updates - 2 * last, 3e-3), (last, 1e-3), (last, 3e-4)):
-        optimizer.lr = lr
-        training.fit(model, optimizer, x, epochs=math.ceil(part * FEW / len(x)), batch_size=FEW, rng=rng,
-                     stream=io.StringIO())  # a line for each of thousands of updates would say nothing
+    fit_falling(model, x, math.ceil(updates * FEW / len(x)), (3e-3, 1e-3, 3e-4), parts=5, batch_size=FEW,
+                rng=rng, stream=io.StringIO())  # a line for each of thousands of updates would say nothing
     return model
 
 

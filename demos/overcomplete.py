@@ -12,9 +12,9 @@ vary from digit to digit count there; that a filter ignores the rest is no featu
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, load_digits, parser, run
+from demos.harness import Report, apply, chosen_epochs, fit_falling, load_digits, parser, run
 from demos.measures import pca, squared_error
-from tinyae import corruption, losses, models, nn, ops, optim, plots, training
+from tinyae import corruption, losses, models, nn, ops, plots
 
 TOPIC = "Autoencoders"
 EPOCHS = {"strokes": 40, "mnist": 40}
@@ -40,7 +40,7 @@ def main(argv=None):
         print(f"trained {name}:", flush=True)
         model, rng = autoencoder(train.shape[1], noise, args)
         filters["at random"] = model.encoder.layers[0].weight.numpy().T.copy()  # the same both times
-        fit(model, train, epochs, rng)
+        fit_falling(model, train, epochs, (1e-3, 2e-4), batch_size=100, rng=rng)
         filters[name] = model.encoder.layers[0].weight.numpy().T
         copies[name] = apply(model.reconstruct, test, args.device)
         denoised[name] = apply(model.reconstruct, noisy, args.device)
@@ -84,15 +84,6 @@ def autoencoder(size, noise, args):
     encoder = nn.Sequential(nn.Dense(size, CODE, rng=rng, init="glorot"), ops.sigmoid)
     decoder = nn.Dense(CODE, size, rng=rng, init="glorot")
     return models.Autoencoder(encoder, decoder, losses.mse, corruption=noise).to(args.device), rng
-
-
-def fit(model, x, epochs, rng):
-    """Adam, with a smaller learning rate in the last third of the epochs."""
-    optimizer = optim.Adam(model.parameters())
-    last = epochs // 3
-    for part, lr in ((epochs - last, 1e-3), (last, 2e-4)):
-        optimizer.lr = lr
-        training.fit(model, optimizer, x, epochs=part, batch_size=100, rng=rng)
 
 
 def noise_through(copies, denoised, noise, axes):

@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, parser, run
+from demos.harness import Report, apply, chosen_epochs, fit_falling, parser, run
 from demos.measures import nearest
-from tinyae import corruption, data, losses, models, nn, ops, optim, plots, training
+from tinyae import corruption, data, losses, models, nn, ops, plots
 from tinyae.data import manifolds
 
 TOPIC = "Regularised autoencoders"
@@ -110,11 +110,7 @@ def train(x, noise, epochs, args):
     decoder = nn.Sequential(nn.Dense(HIDDEN, HIDDEN, rng=rng), ops.relu,
                             nn.Dense(HIDDEN, 2, rng=rng, init="glorot"))
     model = models.Autoencoder(encoder, decoder, losses.mse, corruption=noise).to(args.device)
-    optimizer = optim.Adam(model.parameters())
-    last = epochs // 3
-    for part, lr in ((epochs - 2 * last, 3e-3), (last, 1e-3), (last, 2e-4)):
-        optimizer.lr = lr
-        training.fit(model, optimizer, x, epochs=part, batch_size=100, rng=rng)
+    fit_falling(model, x, epochs, (3e-3, 1e-3, 2e-4), batch_size=100, rng=rng)
     return model
 
 

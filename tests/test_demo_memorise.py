@@ -7,6 +7,7 @@ pytest.importorskip("matplotlib")
 
 from demos import memorise  # noqa: E402
 from demos.harness import apply  # noqa: E402
+from tinyae import training  # noqa: E402
 
 
 def test_quick_run(run_quick):
@@ -88,7 +89,7 @@ def test_autoencoder_has_one_code_unit_and_three_hidden_layers_on_either_side():
     assert np.ptp(apply(model.decode, np.array([[-1e6], [1e6]], np.float32))) < 100  # tanh saturates
 
 
-@pytest.mark.parametrize("examples, epochs", [(20, [6, 2, 2]), (100, [2, 1, 1]), (40, [3, 1, 1])])
+@pytest.mark.parametrize("examples, epochs", [(20, [6, 2, 2]), (100, [2, 0, 0]), (40, [3, 1, 1])])
 def test_every_training_has_the_same_number_of_updates(monkeypatch, examples, epochs):
     """Up to whole epochs: 10 updates on 20 images at a time."""
     seen = []
@@ -96,8 +97,9 @@ def test_every_training_has_the_same_number_of_updates(monkeypatch, examples, ep
     def fit(model, optimizer, x, **options):
         assert options["batch_size"] == memorise.FEW
         seen.append((options["epochs"], optimizer.lr))
+        return []
 
-    monkeypatch.setattr(memorise.training, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     args = type("Args", (), {"seed": 0, "device": "cpu"})
     memorise.train(np.zeros((examples, 6), np.float32), 2, 10, args)
     assert seen == list(zip(epochs, (3e-3, 1e-3, 3e-4)))

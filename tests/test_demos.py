@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib")
 from demos import __main__ as program  # noqa: E402
 from demos import convolution, harness, measures, speed, vae, vector_field  # noqa: E402
 from demos.__main__ import catalogue  # noqa: E402
-from tinyae import plots  # noqa: E402
+from tinyae import nn, plots, training  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -281,6 +281,31 @@ def test_programming_errors_keep_their_traceback():
 
     with pytest.raises(TypeError):
         harness.run(main)
+
+
+@pytest.mark.parametrize("epochs, parts, expected", [
+    (9, 3, [3, 3, 3]), (10, 3, [4, 3, 3]), (10, 5, [6, 2, 2]), (2, 3, [2, 0, 0]), (0, 3, [0, 0, 0]),
+])
+def test_a_falling_learning_rate(monkeypatch, epochs, parts, expected):
+    seen = []
+
+    def fit(model, optimizer, x, *, epochs, batch_size):
+        seen.append((epochs, optimizer.lr, optimizer))
+        return [optimizer.lr] * epochs
+
+    monkeypatch.setattr(training, "fit", fit)
+    model = nn.Dense(2, 1, rng=np.random.default_rng(0))
+    history = harness.fit_falling(model, None, epochs, (3e-3, 1e-3, 2e-4), parts, batch_size=7)
+    assert [e for e, _, _ in seen] == expected and [lr for _, lr, _ in seen] == [3e-3, 1e-3, 2e-4]
+    assert len({id(optimizer) for _, _, optimizer in seen}) == 1 and len(history) == epochs
+
+
+def test_apply_is_the_function_in_batches():
+    model = nn.Dense(3, 2, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).random((25, 3), np.float32)
+    whole, parts = harness.apply(model, x), harness.apply(model, x, batch=10)
+    assert type(parts) is np.ndarray and np.allclose(parts, whole) and parts.shape == (25, 2)
+    assert np.allclose(whole, x @ model.weight.numpy() + model.bias.numpy())
 
 
 # --- measures ------------------------------------------------------------------------------------
