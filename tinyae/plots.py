@@ -50,7 +50,7 @@ def show_signed_images(axes, images, columns, bound, title=""):
     axes.set_title(title, fontsize=11)
 
 
-def scatter_codes(axes, codes, labels, title=""):
+def scatter_codes(axes, codes, labels, title="", symbol="z"):
     """Draw two-dimensional codes, coloured by digit, each digit named near the median of its codes."""
     digits = np.unique(labels)
     for digit in digits:
@@ -59,7 +59,7 @@ def scatter_codes(axes, codes, labels, title=""):
     for digit, place in zip(digits, _apart(places, 0.06 * np.ptp(codes, axis=0).max())):
         axes.text(*place, str(digit), fontsize=12, weight="bold", ha="center", va="center",
                   bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": COLOURS[digit]})
-    axes.set(xlabel="z₁", ylabel="z₂")
+    axes.set(xlabel=f"{symbol}₁", ylabel=f"{symbol}₂")
     axes.set_title(title, fontsize=11)
 
 

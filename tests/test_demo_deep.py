@@ -1,0 +1,141 @@
+"""The demo of deep autoencoders: what it measures, and a quick run of it."""
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from demos import deep  # noqa: E402
+from demos.harness import Digits  # noqa: E402
+from tinyae import Tensor, data  # noqa: E402
+from tinyae.data.strokes import POINTS, ink, pen_path  # noqa: E402
+
+SIZES = deep.SIZES
+
+
+def test_quick_deep(run_quick):
+    metrics, names = run_quick(deep)
+    assert names == {"codes.png", "code_size.png", "depth.png", "metrics.json"}
+    assert [c["id"] for c in metrics["claims"]] == ["nonlinear", "code-size", *2 * ["deep-vs-shallow"]]
+    assert all(list(errors) == [str(size) for size in SIZES] for errors in metrics["squared_error"].values())
+    assert len(metrics["depths"]) == len(deep.DEPTHS) * 2
+    for run in metrics["depths"].values():
+        assert len(run["squared_error"]) == 1 + metrics["epochs"] and run["learning_rate"] in deep.RATES
+    linear = list(metrics["squared_error"]["PCA"].values())
+    assert linear == sorted(linear, reverse=True)  # more principal axes never lose
+
+
+# --- over code sizes -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("power", [0.05, 0.3, 0.5, 1, 1.5, 2])
+def test_a_power_law_has_no_bend(power):
+    assert deep.bend({size: 40 * size**-power for size in SIZES}) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("knee", SIZES[1:-1])
+def test_a_knee_is_found(knee):
+    """Every doubling up to the knee takes 20 % off the error, every later one 1 %."""
+    errors = {size: 40 * 0.8 ** math.log2(min(size, knee)) * 0.99 ** math.log2(max(size / knee, 1))
+              for size in SIZES}
+    assert deep.flattens(errors) == knee
+    assert deep.bend(errors) == pytest.approx(math.log(0.99) / math.log(0.8))
+
+
+def test_without_a_knee_in_the_range():
+    straight = {size: 40 - 5 * i for i, size in enumerate(SIZES)}  # every doubling gains an eighth
+    level = dict.fromkeys(SIZES, 40.0)
+    assert (deep.flattens(straight), deep.bend(straight)) == (SIZES[-1], 1)
+    assert (deep.flattens(level), deep.bend(level)) == (1, 1)
+
+
+def test_where_the_error_rises_again_the_curve_has_flattened():
+    errors = dict(zip(SIZES, (40, 30, 20, 10, 11, 12, 13, 14)))
+    assert deep.flattens(errors) == 8 and deep.bend(errors) < 0
+
+
+def image(variant, numbers):
+    """A drawn digit of one shape: its control points, then slant, rotation, width, size, thickness, shift."""
+    points, (slant, rotation, width, size, thickness, *shift) = numbers[:-7], numbers[-7:]
+    wobble = np.zeros((1, *POINTS[variant].shape))
+    wobble[0, : len(points) // 2] = points.reshape(-1, 2)
+    factors = {"slant": slant, "rotation": rotation, "width": width, "size": size, "shift": shift}
+    path = pen_path(np.array([variant]), wobble, {name: np.array([value]) for name, value in factors.items()})
+    return ink(*path, np.array([thickness])).reshape(-1)
+
+
+@pytest.mark.parametrize("variant, dimensions", [(2, 7), (6, 21)])
+def test_factors_are_the_dimensions_of_a_digit(variant, dimensions):
+    """The images of the simplest shape and of the richest one vary in so many directions, no more."""
+    points = np.random.default_rng(0).standard_normal(dimensions - 1)  # two for each control point
+    numbers = np.concatenate((points, (0.1, 0.05, 1.05, 17, 2.5, 0.3, -0.2)))
+    steps = 1e-5 * np.eye(len(numbers))
+    changes = [(image(variant, numbers + step) - image(variant, numbers - step)) / 2e-5 for step in steps]
+    sizes = np.linalg.svd(np.array(changes), compute_uv=False)
+    assert (sizes > 1e-4 * sizes[0]).sum() == dimensions
+    assert deep.factors() == (7, 21)
+
+
+def test_compared():
+    assert (deep.compared(8, 10), deep.compared(12, 10)) == ("20 % less", "20 % more")
+
+
+# --- over depths ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("code", [deep.SMALL, deep.LARGE])
+@pytest.mark.parametrize("depth", deep.DEPTHS)
+def test_depths_have_the_same_budget(depth, code):
+    width = deep.equal_width(depth, code)
+    model = deep.autoencoder(depth * [width], code, np.random.default_rng(0))
+    count = sum(p.size for p in model.parameters())
+    assert count == deep.parameters(depth, width, code)
+    assert abs(count / deep.BUDGET - 1) < 0.01
+    assert len(model.parameters()) == 4 * (depth + 1)  # weights and biases, on both sides
+
+
+def test_autoencoder_is_as_wide_as_asked():
+    model = deep.autoencoder([30, 20], 3, np.random.default_rng(0))
+    weights = [p.shape for p in model.parameters() if len(p.shape) == 2]
+    assert weights == [(784, 30), (30, 20), (20, 3), (3, 20), (20, 30), (30, 784)]
+    x = Tensor(data.strokes(2, np.random.default_rng(0))[0])
+    assert model.encode(x).shape == (2, 3)
+    copy = model.reconstruct(x).numpy()
+    assert copy.shape == x.shape and 0 < copy.min() < copy.max() < 1
+
+
+def test_epochs_until():
+    curve = [9, 5, 4, 6, 2]
+    assert [deep.epochs_until(curve, error) for error in (9, 5, 4.5, 3, 2, 1)] == [0, 1, 2, 4, 4, 5]
+
+
+class Options:
+    seed, device = 0, "cpu"
+
+
+def few_digits():
+    images, factors = data.strokes(300, np.random.default_rng(0))
+    return Digits(images[:200], factors["digit"][:200], images[200:], factors["digit"][200:])
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 4])
+def test_the_curve_is_the_squared_error_on_held_out_digits(epochs):
+    digits = few_digits()
+    model, curve = deep.train([20], 4, 2e-3, epochs, digits, Options)
+    copies = model.reconstruct(Tensor(digits.test)).numpy()
+    assert len(curve) == epochs + 1
+    assert curve[-1] == pytest.approx(((copies - digits.test) ** 2).sum(axis=(1, 2, 3)).mean(), rel=1e-5)
+    assert curve[-1] <= curve[0]
+
+
+def test_best_run_chooses_by_other_images(monkeypatch):
+    """Of two learning rates it takes the one that is better on the images to choose by."""
+    digits = few_digits()
+    monkeypatch.setattr(deep, "RATES", (0.0, 1e-2))
+    chooser = few_digits().test
+    rate, curve = deep.best_run(1, 2, chooser, 2, digits, Options)
+    assert rate == 1e-2 and curve[-1] < curve[0]
+    untrained, _ = deep.train([deep.equal_width(1, 2)], 2, 0.0, 0, digits, Options)
+    copies = untrained.reconstruct(Tensor(chooser)).numpy()
+    rate, curve = deep.best_run(1, 2, copies, 2, digits, Options)
+    assert rate == 0.0 and curve[-1] == curve[0]
