@@ -150,7 +150,7 @@ class ContractiveStep:
     def __init__(self, exact):
         self.exact = exact
         self.turn = 2 if exact else 10
-        self.name = f"784-256-64 contractive autoencoder, {'exact' if exact else 'estimated'} penalty"
+        self.name = f"784-256-64 with {'exact' if exact else 'estimated'} Jacobian penalty"
 
     def tinyae(self, batch, device):
         def step(method):
