@@ -29,7 +29,7 @@ def main(argv=None):
 
     report = Report("balance", args)
     digits = load_digits(args, train=EXAMPLES, test=1_000)
-    train, test = (images.reshape(len(images), -1) for images in (digits.train, digits.test))
+    train, test = digits.vectors()
     curves = {TIED: [], OWN: []}
     for decoder, points in curves.items():
         for weight in WEIGHTS:

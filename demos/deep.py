@@ -7,7 +7,8 @@ autoencoder over code sizes, and of autoencoders with one, two and three hidden 
 with as many parameters and updates, over the epochs.
 
 Two of the claims have their limits. At large codes PCA overtakes the autoencoder, whose error stays
-where a network of this size, trained for so long, leaves it. And depth pays where the code is small:
+where a network of this size, trained for so long, leaves it: so the suitable code size is one for this
+network, and for the comparison with PCA the sizes from 2 to 16 count. And depth pays where the code is small:
 from two numbers a digit is a very nonlinear function. From sixteen it need not be, and in as many
 epochs a shallow autoencoder gets further. So depth is judged at two, and shown for both.
 """
@@ -163,7 +164,7 @@ def compared(error, other):
 def draw_sizes(report, args, linear, deep):
     """Both error curves, and where that of the autoencoder flattens."""
     size = flattens(deep)
-    fig = plots.figure(8.5, 5.4, f"The autoencoder's error falls until the code has about {size} numbers,\n"
+    fig = plots.figure(8.5, 5.4, f"This autoencoder's error falls until the code has about {size} numbers,\n"
                        "then hardly any more" if bend(deep) <= 0.5 else "Squared error over code sizes")
     axes = fig.subplots()
     if args.data == "strokes":

@@ -7,6 +7,8 @@ on held-out digits under every corruption, next to one of the same size that nev
 tells what is learned: to undo the corruption that was shown, not corruption as such.
 """
 
+import math
+
 import numpy as np
 
 from demos.harness import Report, apply, chosen_epochs, fit_falling, load_digits, parser, run
@@ -56,7 +58,7 @@ def main(argv=None):
 
 def spoil(corrupt, images, args):
     """The images corrupted once, with the same noise whichever autoencoder is to restore them."""
-    noise = random_generator(args.seed + 1000, args.device)
+    noise = random_generator([args.seed, 3], args.device)
     return corrupt(Tensor(to_device(images, args.device)), noise).numpy()
 
 
@@ -64,7 +66,7 @@ def train(images, corrupt, epochs, args):
     """An autoencoder with one wide hidden layer and pixels in (0, 1); the same start for every corruption."""
     rng = np.random.default_rng([args.seed, 2])
     shape = images.shape[1:]
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     encoder = nn.Sequential(nn.Flatten(), nn.Dense(size, HIDDEN, rng=rng), ops.relu)
     decoder = nn.Sequential(nn.Dense(HIDDEN, size, rng=rng, init="glorot"), nn.Reshape(shape))
     model = models.Autoencoder(encoder, decoder, losses.bernoulli_nll, corruption=corrupt).to(args.device)

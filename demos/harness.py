@@ -72,20 +72,33 @@ class Digits(NamedTuple):
     test: np.ndarray
     test_labels: np.ndarray
 
+    def vectors(self):
+        """The images to train on and those held out as vectors (N, 784)."""
+        return [images.reshape(len(images), -1) for images in (self.train, self.test)]
+
 
 def load_digits(args, train=None, test=None):
     """The images of args.data: so many of them, by default 20,000 and 2,000 strokes or all of MNIST.
 
     With --quick it is a small part of them.
     """
+    if args.quick:
+        train, test = 512, 256
+    rng = np.random.default_rng([args.seed, 1])
     if args.data == "mnist":
-        digits = Digits(*data.load_mnist("train"), *data.load_mnist("test"))
-    else:
-        train, test = train or 20_000, test or 2_000
-        images, factors = data.strokes(train + test, np.random.default_rng([args.seed, 1]))
-        digits = Digits(images[:train], factors["digit"][:train], images[train:], factors["digit"][train:])
-    train, test = (512, 256) if args.quick else (train, test)
-    return Digits(*(array[:n] for array, n in zip(digits, (train, train, test, test))))
+        return Digits(*some(*data.load_mnist("train"), train, rng), *some(*data.load_mnist("test"), test, rng))
+    train, test = train or 20_000, test or 2_000
+    images, factors = data.strokes(train + test, rng)
+    return Digits(images[:train], factors["digit"][:train], images[train:], factors["digit"][train:])
+
+
+def some(images, labels, n, rng):
+    """n images and their labels, drawn at random, or all of them, as they are, where n is None.
+
+    MNIST's files are not in random order: the first half of its test images are from tidier writers.
+    """
+    chosen = slice(None) if n is None else rng.permutation(len(images))[:n]
+    return images[chosen], labels[chosen]
 
 
 def chosen_epochs(args, default, quick=1):
@@ -98,13 +111,18 @@ def chosen_epochs(args, default, quick=1):
 def fit_falling(model, x, epochs, rates, parts=3, **options):
     """Train by Adam with a learning rate that falls; the history of all epochs.
 
-    Each rate but the first has so many parts of the epochs, the first the rest. The options are those
-    of `training.fit`. Smaller steps at the end keep less of the minibatches' noise in the weights.
+    The epochs are cut into so many parts. Each rate after the first gets one of them, the first all the
+    rest. The options are those of `training.fit`. Smaller steps at the end keep less of the
+    minibatches' noise in the weights.
     """
+    if len(rates) > parts:
+        raise ValueError(f"{len(rates)} learning rates need at least as many parts, not {parts}")
     optimizer, history, last = optim.Adam(model.parameters()), [], epochs // parts
-    for i, optimizer.lr in enumerate(rates):
+    for i, rate in enumerate(rates):
+        optimizer.lr = rate
         part = last if i else epochs - (len(rates) - 1) * last
-        history += training.fit(model, optimizer, x, epochs=part, **options)
+        for record in training.fit(model, optimizer, x, epochs=part, **options):
+            history.append({**record, "epoch": len(history) + 1})
     return history
 
 
@@ -138,11 +156,12 @@ class Report:
 
     def claim(self, id, says, measured, value, *, at_least=None, at_most=None):
         """Judge one claim: the lecture says this, that was measured, and here is the bound it must meet."""
-        held = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+        held = (math.isfinite(value) and (at_least is None or value >= at_least)
+                and (at_most is None or value <= at_most))
         bounds = {"at_least": at_least, "at_most": at_most}
         self.claims.append({
             "id": id, "says": says, "measured": measured,
-            "value": None if math.isnan(value) else float(value),
+            "value": float(value) if math.isfinite(value) else None,  # JSON knows no other
             **{k: v for k, v in bounds.items() if v is not None},
             "held": None if self.quick else bool(held),
         })
@@ -171,7 +190,7 @@ def verdict(claim):
 def measurement(claim):
     """What was measured for a claim of metrics.json, and what was asked of it, in words."""
     bounds = [f"{k.replace('_', ' ')} {claim[k]:g}" for k in ("at_least", "at_most") if k in claim]
-    value = "NaN" if claim["value"] is None else f"{claim['value']:.3g}"
+    value = "not a finite number" if claim["value"] is None else f"{claim['value']:.3g}"
     return f"{claim['measured']} {value} (asked: {' and '.join(bounds)})"
 
 

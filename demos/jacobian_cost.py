@@ -39,7 +39,7 @@ def main(argv=None):
 
     report = Report("jacobian_cost", args)
     digits = load_digits(args, train=EXAMPLES, test=1_000)
-    train, test = (images.reshape(len(images), -1) for images in (digits.train, digits.test))
+    train, test = digits.vectors()
     encoder = trained_encoder(train, epochs, args)
     for p in encoder.parameters():
         p.data = p.data.astype(np.float64)
@@ -217,8 +217,8 @@ def judge_times(report, over_codes, over_depth):
                  f"its time for a code of {large}, relative to a code of {small}:",
                  over_codes[large][EXACT] / over_codes[small][EXACT], at_least=2)
     deep = over_depth[2]
-    for name, words in ((ESTIMATE, "the estimate"), (LAYERS, "layer by layer it")):
-        report.claim("jacobian-cost", f"for a deep encoder {words} is cheaper",
+    for name, words in ((ESTIMATE, "the estimate is"), (LAYERS, "the layers' penalties, others than that, are")):
+        report.claim("jacobian-cost", f"for a deep encoder {words} cheaper",
                      f"time of the exact penalty relative to it, {'-'.join(map(str, SIZES))}:",
                      deep[EXACT] / deep[name], at_least=2)
     report.claim("jacobian-cost", "for a single layer the closed form is cheaper",

@@ -1,5 +1,7 @@
 """What the demos measure of images and codes."""
 
+import math
+
 import numpy as np
 
 
@@ -35,6 +37,11 @@ def pca_copies(train, x, k):
     mean, axes = pca(train, k)
     centred = x.reshape(len(x), -1) - mean
     return (centred @ axes @ axes.T + mean).reshape(x.shape)
+
+
+def ratio(a, b):
+    """a / b, or NaN where b is 0."""
+    return a / b if b else math.nan
 
 
 def squared_error(prediction, target):

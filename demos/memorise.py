@@ -5,7 +5,7 @@ hidden layer has one unit and learns index mappings, x⁽ⁱ⁾ → i → x⁽�
 are fitted to 20 images, with as many updates each, and their errors on these images and on new ones
 are compared with the error of always answering with the mean of the training images. A network that
 maps images to indices has no answer to a new image but the images that it knows. As a check, the
-widest network is trained on many images with as many updates, and cannot memorise them.
+widest network is trained on many images: in as many updates it does not memorise them.
 """
 
 import io
@@ -30,7 +30,7 @@ def main(argv=None):
 
     report = Report("memorise", args)
     digits = load_digits(args, train=MANY, test=TEST)
-    many, test = (images.reshape(len(images), -1) for images in (digits.train, digits.test))
+    many, test = digits.vectors()
     few = many[:FEW]
 
     errors = {}
@@ -54,7 +54,7 @@ def main(argv=None):
     report.claim("index-map", "x⁽ⁱ⁾ → i → x⁽ⁱ⁾: what comes back for a new image is a training image",
                  "squared distance of x̂ from the nearest training image, relative to that from x:",
                  to_known[FEW], at_most=0.25)
-    report.claim("index-map", "it is too much for so few images: the same network cannot memorise many",
+    report.claim("index-map", "with many images it does not, in as many updates",
                  f"its held-out error, relative to that on {len(many):,} training images:",
                  errors_many["held out"] / errors_many["training"], at_most=1.2)
     draw_capacity(report, errors, errors_many, len(many))

@@ -1,4 +1,4 @@
-"""An overcomplete autoencoder copies whatever it is given; trained with noise, it learns features.
+"""An overcomplete autoencoder copies digits and the noise in them; trained with noise, it learns features.
 
 The lecture: with a code larger than the input and nothing else, an autoencoder can copy, and learns
 no features; regularised, it still learns something useful. Here the same network, with 1,024 code
@@ -31,7 +31,7 @@ def main(argv=None):
 
     report = Report("overcomplete", args)
     digits = load_digits(args, train=TRAIN, test=TEST)
-    train, test = (images.reshape(len(images), -1) for images in (digits.train, digits.test))
+    train, test = digits.vectors()
     noisy = corruption.gaussian(SIGMA)(test, np.random.default_rng([args.seed, 3]))
     used = train.std(axis=0) > 0.1  # the pixels of which digits make use
 
@@ -65,7 +65,7 @@ def judge(report, clean, through, left, local):
                  "error on held-out images, relative to the mean image's:",
                  clean["without noise"], at_most=0.1)
     report.claim("overcomplete", "and it copies noise, too",
-                 f"share of the noise along {AXES} principal axes that comes through:",
+                 f"how much of the noise along {AXES} principal axes comes through:",
                  through["without noise"], at_least=0.5)
     report.claim("overcomplete", "it learns no features",
                  "how local its filters are, relative to random ones:",
@@ -87,8 +87,12 @@ def autoencoder(size, noise, args):
 
 
 def noise_through(copies, denoised, noise, axes):
-    """E ‖g(f(x + noise)) - g(f(x))‖² / E ‖noise‖², both along the axes only: 1 for a copier."""
-    return float((((denoised - copies) @ axes) ** 2).sum() / ((noise @ axes) ** 2).sum())
+    """The c with which c · noise is nearest to g(f(x + noise)) - g(f(x)), both along the axes only.
+
+    It is 1 for a copier, and 0 where what comes through has nothing to do with the noise.
+    """
+    noise = noise @ axes
+    return float(((denoised - copies) @ axes * noise).sum() / (noise * noise).sum())
 
 
 def locality(filters, window):

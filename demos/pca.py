@@ -35,7 +35,7 @@ def main(argv=None):
     report = Report("pca", args)
     on_a_line(report, args, epochs)
     digits = load_digits(args, train=EXAMPLES)
-    train, test = (images.reshape(len(images), -1) for images in (digits.train, digits.test))
+    train, test = digits.vectors()
     mean = train.mean(axis=0)
     measured = on_digits(report, args, train - mean, test - mean, epochs)
     at_the_output(report, args, train[:100])

@@ -8,8 +8,8 @@ Code that runs on it runs on a GPU as far as that can be told without one. It re
 
 and its reductions give arrays without axes, not numbers. It counts what crosses between the host and
 the device: `transfers` of arrays and numbers, in either direction. Where CuPy is installed, a test
-compares the tables with it. (CuPy itself is more lenient in one point: it takes NumPy's functions as
-its own.)
+compares the tables with it. CuPy itself is more lenient in two points: it takes NumPy's functions as
+its own, and an index array's entries that are out of range wrap around.
 
 `install(monkeypatch)` puts it in CuPy's place.
 """
@@ -40,7 +40,6 @@ FUNCTIONS = {  # and the arguments that they take
     "pad": ("array", "pad_width"),
     "result_type": (),
     "stack": ("arrays", "axis"),
-    "where": ("condition", "x", "y"),
     "zeros": ("shape", "dtype"),
     "zeros_like": ("a",),
     "lib.stride_tricks.as_strided": ("x", "shape", "strides"),
@@ -231,6 +230,18 @@ def _sent(a, dtype=None):
     return ndarray(np.array(a, dtype))
 
 
+def _where(condition, x, y):
+    """Like CuPy's it calls a method of the condition, which a bool does not have."""
+    return wrap(np.where(operand(condition.astype(bool)), operand(x), operand(y)))
+
+
+class Pool:
+    """CuPy's memory pool: the bytes that it keeps for new arrays, which the device counts as taken."""
+
+    kept = 0
+    free_bytes = property(lambda self: lambda: self.kept)
+
+
 class Memory:
     """What `cuda.Device().mem_info` tells of: bytes free, bytes in all."""
 
@@ -251,6 +262,8 @@ def _module():
             place, function = getattr(place, folder), getattr(function, folder)
         setattr(place, name, checked(path, getattr(function, name), names))
     cupy.array = cupy.asarray = _sent
+    cupy.where = _where
+    cupy.get_default_memory_pool = Pool
     cupy.ndarray = ndarray
     cupy.__version__ = "stand-in"
     cupy.random = types.SimpleNamespace(default_rng=Generator)

@@ -30,8 +30,8 @@ def test_noise_through():
     x, noise = rng.standard_normal((2, 30, 8))
     axes = np.linalg.qr(rng.standard_normal((8, 3)))[0]
     across = noise - noise @ axes @ axes.T
-    for answers, share in ((x + noise, 1), (x, 0), (x + noise / 2, 0.25), (x + across, 0),
-                           (x + noise - across, 1), (x - across + 3 * noise, 9)):
+    for answers, share in ((x + noise, 1), (x, 0), (x + noise / 2, 0.5), (x + across, 0),
+                           (x + noise - across, 1), (x - across + 3 * noise, 3)):
         assert overcomplete.noise_through(x, answers, noise, axes) == pytest.approx(share, abs=1e-12)
 
 

@@ -12,7 +12,7 @@ from tinyae import Tensor, losses, ops  # noqa: E402
 def test_quick_sparse(run_quick):
     metrics, names = run_quick(sparse, "--units", "48", "--l1", "0.3", "--rho", "0.1")
     assert names == {"laplace.png", "l1.png", "kl.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == [*2 * ["laplace"], *4 * ["sparse-l1"], *3 * ["sparse-kl"]]
+    assert [c["id"] for c in metrics["claims"]] == [*2 * ["laplace"], *5 * ["sparse-l1"], *3 * ["sparse-kl"]]
     assert metrics["claims"][0]["value"] < 1e-9 and metrics["claims"][1]["value"] < 1e-12
     assert (metrics["units"], metrics["epochs"]) == (48, 1)
     assert (metrics["l1"]["weight"], metrics["kl"]["rho"]) == (0.3, 0.1)
@@ -109,6 +109,10 @@ def test_decoder_starts_along_the_encoder():
 
 
 # --- mean activations ----------------------------------------------------------------------------
+
+def test_silent_units_are_not_on_target():
+    assert sparse.departure(np.zeros(5), 0.01) == (0.01, 0)
+
 
 def test_departure_does_not_cancel():
     assert sparse.departure(np.array([0.05, 0.05]), 0.05) == (0, 1)

@@ -27,7 +27,7 @@ def test_an_encoder_before_training_gains_nothing(run_quick):
     """So the claim can fail: the untrained encoder's code is worse than the code 0."""
     metrics, _ = run_quick(sparse_coding, "--epochs", "0")
     missed, gain, _ = (c["value"] for c in metrics["claims"])
-    assert metrics["predicted"] == metrics["untrained"] and gain < 0.8 and missed > 0.5
+    assert metrics["predicted"] == metrics["untrained"] and gain < 0 and missed > 0.5
 
 
 def test_shrinkage():

@@ -55,7 +55,7 @@ def test_all(tmp_path, monkeypatch, capfd):
         metrics = json.loads((tmp_path / r["demo"] / "metrics.json").read_text())
         assert r["claims"] == metrics["claims"] and metrics["seed"] == 4 and r["status"] == 0
     said = capfd.readouterr().out
-    assert "not judged (quick)  vector-field" in said and "4 claims, none judged (quick)" in said
+    assert "not judged (quick)  vector-field" in said and "5 claims, none judged (quick)" in said
 
 
 @pytest.mark.parametrize("statuses, expected, words", [
@@ -219,6 +219,7 @@ def report(folder, quick=False):
     (np.float32(3), {"at_most": 2}, False),
     (math.nan, {"at_least": 0}, False),
     (math.nan, {"at_most": 0}, False),
+    (math.inf, {"at_least": 0}, False),
 ])
 def test_claims_decide_the_exit_status(tmp_path, capsys, value, bounds, held):
     r = report(tmp_path)
@@ -291,13 +292,16 @@ def test_a_falling_learning_rate(monkeypatch, epochs, parts, expected):
 
     def fit(model, optimizer, x, *, epochs, batch_size):
         seen.append((epochs, optimizer.lr, optimizer))
-        return [optimizer.lr] * epochs
+        return [{"epoch": i + 1, "seconds": optimizer.lr} for i in range(epochs)]
 
     monkeypatch.setattr(training, "fit", fit)
     model = nn.Dense(2, 1, rng=np.random.default_rng(0))
     history = harness.fit_falling(model, None, epochs, (3e-3, 1e-3, 2e-4), parts, batch_size=7)
     assert [e for e, _, _ in seen] == expected and [lr for _, lr, _ in seen] == [3e-3, 1e-3, 2e-4]
-    assert len({id(optimizer) for _, _, optimizer in seen}) == 1 and len(history) == epochs
+    assert len({id(optimizer) for _, _, optimizer in seen}) == 1
+    assert [record["epoch"] for record in history] == list(range(1, epochs + 1))
+    with pytest.raises(ValueError, match="3 learning rates need at least as many parts, not 2"):
+        harness.fit_falling(model, None, 4, (3e-3, 1e-3, 2e-4), parts=2)
 
 
 def test_apply_is_the_function_in_batches():

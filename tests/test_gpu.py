@@ -4,6 +4,7 @@ import importlib
 import inspect
 import io
 import itertools
+import re
 import sys
 import types
 from pathlib import Path
@@ -237,6 +238,12 @@ def test_examples_that_do_not_fit_go_there_in_batches(stand_in, monkeypatch):
     assert transfers_of_an_epoch(stand_in, "dense VAE", 4) == [1, 2]
 
 
+def test_what_the_pool_keeps_counts_as_free(stand_in, monkeypatch):
+    monkeypatch.setattr(strict_cupy.Memory, "free", IMAGES[:40].nbytes)
+    monkeypatch.setattr(strict_cupy.Pool, "kept", IMAGES[:40].nbytes)
+    assert transfers_of_an_epoch(stand_in, "dense VAE", 4) == [1, 2]
+
+
 def test_progress_on_a_terminal_looks_at_the_loss_now_and_then(stand_in, monkeypatch):
     class Terminal(io.StringIO):
         isatty = staticmethod(lambda: True)
@@ -279,6 +286,44 @@ def test_the_step_is_found_and_the_parameters_before_it_kept(stand_in, what, say
             fit(model, device)
     for name, values in on_cpu.state_dict().items():
         np.testing.assert_allclose(on_gpu.state_dict()[name], values, rtol=1e-4, atol=1e-5)
+
+
+class Picky(Poisoned):
+    """As it is, but a batch whose loss would not be finite is an error of its own."""
+
+    def loss(self, x, rng):
+        loss, terms = super().loss(x, rng)
+        if self.step == 6 and not np.isfinite(loss.item()):
+            raise ValueError("no finite number")
+        return loss, terms
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_a_later_step_may_break_on_what_an_earlier_one_left(stand_in):
+    """Then the epoch is run again, too: its second step, which is the fifth and then the eighth, is to blame."""
+    with pytest.raises(FloatingPointError, match="the gradient of .* in epoch 2, step 2"):
+        fit(Picky([5, 8], "gradient"), "gpu")
+
+
+def test_an_error_that_has_nothing_to_do_with_it_is_left_alone(stand_in):
+    model = Poisoned([], "loss")
+    model.reconstruction = lambda output, x: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        fit(model, "gpu")
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_parameter_may_be_a_term(stand_in, device):
+    """It is reported as it was at each step, not as it is at the end."""
+    class Model(nn.Module):
+        def __init__(self):
+            self.scale = Tensor(np.array(1.0, np.float32), requires_grad=True)
+
+        def loss(self, x, rng):
+            return ops.sum(x) * 0 + self.scale, {"scale": self.scale}
+
+    history, _ = fit(Model(), device, lambda ps: optim.SGD(ps, 0.25), epochs=1)
+    assert history[0]["train"]["scale"] == pytest.approx((16 * 1.0 + 16 * 0.75 + 8 * 0.5) / 40)
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
@@ -375,10 +420,15 @@ def test_the_stand_in_offers_nothing_that_cupy_does_not():
     operators = [f"__{prefix}{name.strip('_')}__" for name in strict_cupy.OPERATORS for prefix in ("", "r")]
     operators += [f"__i{name.strip('_')}__" for name in strict_cupy.IN_PLACE]
     others = [f"__{name}__" for name in strict_cupy.COMPARISONS + strict_cupy.UNARY]
+    for name, names in strict_cupy.METHODS.items():
+        signature, = re.findall(rf"{name}\((.*)\)", getattr(cupy.ndarray, name).__doc__.splitlines()[0])
+        assert set(names) <= set(re.findall(r"(\w+)(?:=|,|$)", signature)), (name, signature)
+    for name, names in strict_cupy.DRAWS.items():
+        parameters = list(inspect.signature(getattr(cupy.random.Generator, name)).parameters)
+        assert [p for p in parameters if p in names] == list(names), (name, parameters)
     for name in [*strict_cupy.METHODS, *strict_cupy.PROPERTIES, *operators, *others, "get", "item", "T"]:
         assert hasattr(cupy.ndarray, name), name
-    assert all(hasattr(cupy.random.Generator, name) for name in strict_cupy.DRAWS)
-    assert cupy.random.default_rng and cupy.cuda.Device.mem_info and cupy.cuda.runtime.getDeviceCount
+    assert cupy.random.default_rng and cupy.where and cupy.get_default_memory_pool().free_bytes and cupy.cuda.Device.mem_info and cupy.cuda.runtime.getDeviceCount
     assert cupy.ndarray.__module__.partition(".")[0] == "cupy"
 
 
@@ -410,7 +460,14 @@ def test_the_report_of_a_device_that_fails(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.setattr(program.optim.Adam, "_update", lambda *args: None)
     assert program.main() == 1
-    assert "; FAILED: ArithmeticError: training took the loss from" in capsys.readouterr().out
+    assert "cpu: FAILED: ArithmeticError: training took the loss from" in capsys.readouterr().out
+
+
+def test_the_report_of_a_device_that_cannot_even_be_described(stand_in, capsys):
+    from tinyae import __main__ as program
+
+    assert program.main() == 1  # the stand-in has no properties
+    assert "gpu: FAILED: AttributeError: " in capsys.readouterr().out
 
 
 def test_device_gives_the_module_of_its_arrays(gpu):

@@ -69,7 +69,9 @@ def to_device(x, device):
 def place(x, device):
     """The array on the device if it fits into half of the memory that is free there, else as it is."""
     if device == "gpu" and device_of(x) == "cpu":
-        free, _ = device_module("gpu").cuda.Device().mem_info
+        cupy = device_module("gpu")
+        free, _ = cupy.cuda.Device().mem_info
+        free += cupy.get_default_memory_pool().free_bytes()  # freed arrays, which CuPy keeps for new ones
         return to_device(x, "gpu") if x.nbytes <= free / 2 else x
     return x
 

@@ -103,8 +103,7 @@ def _epoch(run, train, batch_size, epoch, progress, interrupted):
         run.model.train(noise)
         for step, start in enumerate(range(0, len(train), batch_size), 1):
             batch = Tensor(to_device(train[order[start : start + batch_size]], device))
-            loss, terms = _step(run.model, run.optimizer, batch, noise, f"epoch {epoch}, step {step}", check)
-            losses.add(loss, terms, len(batch))
+            loss = _step(run.model, run.optimizer, batch, noise, losses, f"epoch {epoch}, step {step}", check)
             progress.step(epoch, step, loss)
             if interrupted.is_set():
                 progress.clear()
@@ -114,9 +113,14 @@ def _epoch(run, train, batch_size, epoch, progress, interrupted):
     if device == "cpu":
         return attempt(check=True)
     restore = run.snapshot()
-    averages = attempt(check=False)
-    if math.isfinite(averages["loss"]) and run.is_finite():
-        return averages
+    try:
+        averages = attempt(check=False)
+        if math.isfinite(averages["loss"]) and run.is_finite():
+            return averages
+    except Exception:
+        if run.is_finite():
+            raise
+        # A later step broke on numbers that are not finite. Where do they come from?
     restore()
     return attempt(check=True)
 
@@ -152,9 +156,10 @@ def _examples(array, name, device):
     return place(array, device)
 
 
-def _step(model, optimizer, batch, rng, where, check):
-    """One update of the parameters; the loss and its terms. Without check nobody looks whether all is finite."""
+def _step(model, optimizer, batch, rng, losses, where, check):
+    """One update of the parameters; the loss before it. Without check nobody looks whether all is finite."""
     loss, terms = model.loss(batch, rng)
+    losses.add(loss, terms, len(batch))
     if check and not math.isfinite(loss.item()):
         raise FloatingPointError(f"the loss became {loss.item()} in {where}; {_blame(model, loss)}")
     optimizer.zero_grad()
@@ -169,7 +174,7 @@ def _step(model, optimizer, batch, rng, where, check):
                 raise FloatingPointError(f"the gradient of {name} stopped being finite in {where}; "
                                          + _blame(model, g)) from error
         raise
-    return loss, terms
+    return loss
 
 
 def _blame(model, result):
@@ -198,7 +203,7 @@ class _Losses:
     def add(self, loss, terms, count):
         """The loss and its terms of a batch of so many examples, Tensors of one element."""
         for name, t in {"loss": loss, **terms}.items():
-            self.values.append(t.data.reshape(()))
+            self.values.append(t.data.reshape(()).copy())  # of this moment: it may be a parameter
             self.names.append(name)
             self.counts.append(count)
 
@@ -346,13 +351,13 @@ class Progress:
 
     def epoch(self, record):
         self.clear()
-        parts = [f"{name} {_losses(record[key])}"
+        parts = [f"{name} {_in_words(record[key])}"
                  for key, name in (("train", "train"), ("held_out", "held-out")) if key in record]
         print(f"epoch {record['epoch']}/{self.epochs}: {'; '.join(parts)}; {record['seconds']:.1f} s",
               file=self.stream, flush=True)
 
 
-def _losses(terms):
+def _in_words(terms):
     rest = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
     return f"{terms['loss']:.5g}" + (f" ({rest})" if rest else "")
 

@@ -40,8 +40,7 @@ class PredictiveSparseDecomposition(nn.Module):
 
         Without the scale, large atoms and small codes would evade the penalty.
         """
-        squares = self.directions * self.directions
-        return self.directions / ops.sqrt(ops.sum(squares, axis=1, keepdims=True))
+        return unit_rows(self.directions)
 
     def encode(self, x):
         """The predicted code f(x), at the price of one pass through the encoder."""
@@ -77,8 +76,8 @@ class PredictiveSparseDecomposition(nn.Module):
     def loss(self, x, rng=None):
         """½ ‖x - h* D‖², which trains the dictionary, and ½ ‖h* - f(x)‖², which trains the encoder.
 
-        Equation 14.19 of Deep Learning with h at the minimum for the present dictionary. The term
-        "sparsity", λ ‖h*‖₁, is part of the loss, but a constant to both.
+        Equation 14.19 of Deep Learning, but for h: here it does not depend on the encoder, and is the
+        minimum for the present dictionary. The term "sparsity", λ ‖h*‖₁, is a constant to both.
         """
         h = self.infer(x)
         terms = {
@@ -87,6 +86,11 @@ class PredictiveSparseDecomposition(nn.Module):
             "prediction": losses.mse(self.encode(x), h),
         }
         return terms["reconstruction"] + terms["sparsity"] + terms["prediction"], terms
+
+
+def unit_rows(directions):
+    """The rows (n, D), each scaled to length 1."""
+    return directions / ops.sqrt(ops.sum(directions * directions, axis=1, keepdims=True))
 
 
 def _rows(x):

@@ -152,7 +152,8 @@ minimum.defvjp(
 @primitive
 def where(condition, x, y):
     """x where the condition holds, else y."""
-    return array_module(condition, x, y).where(condition, x, y)
+    xp = array_module(condition, x, y)
+    return xp.where(xp.asarray(condition) if isinstance(condition, bool) else condition, x, y)
 
 
 @primitive
