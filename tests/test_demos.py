@@ -356,3 +356,22 @@ def test_a_mosaic_has_each_image_in_its_place():
     assert np.array_equal(sheet[1:3, 1:3], images[0]) and np.array_equal(sheet[4:6, 1:3], images[2])
     assert np.array_equal(sheet[1:3, 4:6], images[1]) and (sheet[4:, 4:] == -1).all()
     assert (sheet[[0, 3, 6]] == -1).all() and (sheet[:, [0, 3, 6]] == -1).all()
+
+
+# --- speed ---------------------------------------------------------------------------------------
+
+def test_ratios_of_times():
+    medians = {"tinyae": 3.0, speed.CLOSED: 1.5, "PyTorch, one way": 4.0, "PyTorch, another": 6.0, speed.FLOOR: 2.0}
+    assert speed.ratios(medians) == {"tinyae": {"PyTorch's": 0.75, "the floor's": 1.5},
+                                     speed.CLOSED: {"tinyae's": 0.5}}
+    assert speed.ratios({"tinyae": 3.0}) == {"tinyae": {}}
+
+
+def test_threads_are_those_that_the_environment_allows(monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert 1 <= speed.allowed_threads() <= os.cpu_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert speed.allowed_threads() == 5
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert speed.allowed_threads() == 3
