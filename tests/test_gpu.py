@@ -17,7 +17,8 @@ import test_patches
 
 import tinyae
 from tinyae import (
-    Tensor, corruption, data, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties, training,
+    Tensor, corruption, data, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties, progress,
+    training,
 )
 from tinyae.backend import device_module, device_of, random_generator
 
@@ -249,7 +250,7 @@ def test_progress_on_a_terminal_looks_at_the_loss_now_and_then(stand_in, monkeyp
         isatty = staticmethod(lambda: True)
 
     clock = itertools.count(0, 0.01)  # ten steps in a tenth of a second
-    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     model = dense().to("gpu")
     stand_in.__init__()
     training.fit(model, optim.Adam(model.parameters()), IMAGES[:40], epochs=1, batch_size=1,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, training
+from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, progress, training
 from tinyae.training import Interrupted, evaluate, fit
 
 TRAIN = np.random.default_rng(0).random((23, 6), dtype=np.float32)
@@ -532,12 +532,12 @@ def test_progress_on_a_terminal():
 def test_time_left(monkeypatch):
     """A clock that moves a second at each look: as many steps to go, as many seconds."""
     clock = iter(range(10_000))
-    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     stream = Terminal()
-    progress = training.Progress(stream, 30, 10)
+    bar = progress.Progress(stream, 30, 10)
     for epoch in (21, 22):  # resumed after 20 epochs, which took this run no time
         for step in range(1, 11):
-            progress.step(epoch, step, Tensor(1.0))
+            bar.step(epoch, step, Tensor(1.0))
     left = re.findall(r"(\d+):(\d\d) left", stream.getvalue())
     assert [60 * int(m) + int(s) for m, s in left] == [100 - i for i in range(1, 21)]
     bars = re.findall("█*░+|█+", stream.getvalue())

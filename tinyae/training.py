@@ -8,7 +8,7 @@ What it repeats is short, and is `_step` below:
     optimizer.step()
 
 The rest of this file sees to the order of the batches, to numbers that stop being finite, to
-checkpoints, Ctrl-C and the progress bar.
+checkpoints and Ctrl-C.
 """
 
 import math
@@ -23,6 +23,7 @@ import numpy as np
 from . import checkpoint as checkpoints
 from .autodiff import Tensor, grad, history, no_grad
 from .backend import array_module, device_of, keep_freed_memory, place, random_generator, to_device
+from .progress import Progress
 
 
 class Interrupted(KeyboardInterrupt):
@@ -316,51 +317,3 @@ def _interrupt_flag():
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class Progress:
-    """A line for each epoch; on a terminal also a bar with the loss and the time left."""
-
-    WIDTH = 24
-
-    def __init__(self, stream, epochs, steps):
-        self.stream, self.epochs, self.steps = stream, epochs, steps
-        self.live = stream.isatty()
-        self.started = self.drawn = time.monotonic()
-        self.first = None  # the number of steps done before this run, if it was resumed
-
-    def step(self, epoch, step, loss):
-        done = (epoch - 1) * self.steps + step
-        if self.first is None:
-            self.first = done - 1
-        now = time.monotonic()
-        if not self.live or (now - self.drawn < 0.1 and step < self.steps):
-            return
-        self.drawn = now
-        loss = loss.item()
-        left = (now - self.started) / (done - self.first) * (self.epochs * self.steps - done)
-        filled = self.WIDTH * step // self.steps
-        bar = "█" * filled + "░" * (self.WIDTH - filled)
-        self.stream.write(f"\r\033[Kepoch {epoch}/{self.epochs} {bar} loss {loss:.4g}, "
-                          f"{_minutes(left)} left")
-        self.stream.flush()
-
-    def clear(self):
-        if self.live:
-            self.stream.write("\r\033[K")
-
-    def epoch(self, record):
-        self.clear()
-        parts = [f"{name} {_in_words(record[key])}"
-                 for key, name in (("train", "train"), ("held_out", "held-out")) if key in record]
-        print(f"epoch {record['epoch']}/{self.epochs}: {'; '.join(parts)}; {record['seconds']:.1f} s",
-              file=self.stream, flush=True)
-
-
-def _in_words(terms):
-    rest = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
-    return f"{terms['loss']:.5g}" + (f" ({rest})" if rest else "")
-
-
-def _minutes(seconds):
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,57 @@
+"""What a training shows of itself: a line for each epoch, and on a terminal a bar with the time left."""
+
+import time
+
+
+class Progress:
+    """A line on the stream for each of the epochs; on a terminal also a bar within each of so many steps."""
+
+    WIDTH = 24
+
+    def __init__(self, stream, epochs, steps):
+        self.stream, self.epochs, self.steps = stream, epochs, steps
+        self.live = stream.isatty()
+        self.started = self.drawn = time.monotonic()
+        self.first = None  # the number of steps done before this run, if it was resumed
+
+    def step(self, epoch, step, loss):
+        """Draw the bar anew, but not more often than ten times a second; the loss is a Tensor.
+
+        Only then is the loss read, for which a GPU has to be waited for.
+        """
+        done = (epoch - 1) * self.steps + step
+        if self.first is None:
+            self.first = done - 1
+        now = time.monotonic()
+        if not self.live or (now - self.drawn < 0.1 and step < self.steps):
+            return
+        self.drawn = now
+        loss = loss.item()
+        left = (now - self.started) / (done - self.first) * (self.epochs * self.steps - done)
+        filled = self.WIDTH * step // self.steps
+        bar = "█" * filled + "░" * (self.WIDTH - filled)
+        self.stream.write(f"\r\033[Kepoch {epoch}/{self.epochs} {bar} loss {loss:.4g}, "
+                          f"{_minutes(left)} left")
+        self.stream.flush()
+
+    def clear(self):
+        """Take the bar away, to write in its place."""
+        if self.live:
+            self.stream.write("\r\033[K")
+
+    def epoch(self, record):
+        """Print the losses of an epoch, from its record in the history."""
+        self.clear()
+        parts = [f"{name} {_in_words(record[key])}"
+                 for key, name in (("train", "train"), ("held_out", "held-out")) if key in record]
+        print(f"epoch {record['epoch']}/{self.epochs}: {'; '.join(parts)}; {record['seconds']:.1f} s",
+              file=self.stream, flush=True)
+
+
+def _in_words(terms):
+    rest = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
+    return f"{terms['loss']:.5g}" + (f" ({rest})" if rest else "")
+
+
+def _minutes(seconds):
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
