@@ -97,7 +97,7 @@ def compare_losses(report, networks, x, args):
         print(f"{name}: ‖∂r/∂x‖² {penalty:.4f}, (r(x) - x)ᵀ Δr(x) {bend:.4f}, "
               f"added at σ = {SIGMAS[-1]:.3g} {added[-1]:.4f}")
     trained = measured["trained by denoising"]
-    report.claim("dae-cae", "denoising with tiny Gaussian noise adds σ² times the contractive penalty on g(f(x))",
+    report.claim("dae-cae", "tiny Gaussian noise adds σ² times the contractive penalty on g(f(x))",
                  f"trained network, σ = {SIGMAS[-1]:.3g}: what noise adds to the loss over σ², "
                  "relative to ‖∂g(f(x))/∂x‖², less 1:",
                  abs(trained["added"][-1] / trained["penalty"] - 1), at_most=0.05)

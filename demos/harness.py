@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyae import Tensor, data, no_grad, optim, training
-from tinyae.backend import device_module, to_device
+from tinyae.backend import to_device
 from tinyae.training import Interrupted
 
 

@@ -217,7 +217,7 @@ def judge_times(report, over_codes, over_depth):
                  f"its time for a code of {large}, relative to a code of {small}:",
                  over_codes[large][EXACT] / over_codes[small][EXACT], at_least=2)
     deep = over_depth[2]
-    for name, words in ((ESTIMATE, "the estimate is"), (LAYERS, "the layers' penalties, others than that, are")):
+    for name, words in ((ESTIMATE, "the estimate is"), (LAYERS, "the penalty layer by layer is")):
         report.claim("jacobian-cost", f"for a deep encoder {words} cheaper",
                      f"time of the exact penalty relative to it, {'-'.join(map(str, SIZES))}:",
                      deep[EXACT] / deep[name], at_least=2)

@@ -267,7 +267,8 @@ def with_kl(report, args, digits, epochs):
                  "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
                  sparse["mean_distance"], at_most=TOLERANCE * args.rho)
     report.claim("sparse-kl", "of nearly every unit",
-                 f"share of the units within {TOLERANCE * args.rho:g} of ρ:", sparse["share_within"], at_least=0.9)
+                 f"share of the units within {TOLERANCE * args.rho:g} of ρ:",
+                 sparse["share_within"], at_least=0.9)
     report.claim("sparse-kl", "and without the penalty it is elsewhere",
                  "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
                  plain["mean_distance"], at_least=2 * args.rho)

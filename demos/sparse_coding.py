@@ -148,8 +148,8 @@ def draw_copies(report, images, copies, codes, errors):
 def draw_time(report, values, seconds, predicted, zero, gain, as_good, done):
     """The objective against the time that inference has had, and the encoder's."""
     longer, to_the_end = (seconds[steps] / seconds["encoder"] for steps in (as_good, done))
-    fig = plots.figure(8, 5, f"One pass of the encoder gains {gain:.0%} of what inference can gain. To get as far,\n"
-                       f"inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
+    fig = plots.figure(8, 5, f"One pass of the encoder gains {gain:.0%} of what inference can gain.\n"
+                       f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
     axes = fig.subplots()
     steps = list(values)
     axes.plot([1e6 * seconds[k] for k in steps], [values[k] for k in steps], color=plots.COLOURS[0],

@@ -1,4 +1,4 @@
-"""What the tests share. One BLAS thread: their arrays are small, and threads that wait for each other cost time."""
+"""What the tests share. One BLAS thread: for small arrays, threads that wait for each other cost time."""
 
 import json
 import math

@@ -77,7 +77,8 @@ def test_all_sums_up(tmp_path, monkeypatch, capsys, statuses, expected, words):
         if status is KeyboardInterrupt:
             raise KeyboardInterrupt
         if status in (0, 1):
-            claim = {"id": "it", "says": "so", "measured": "that", "value": 1.0, "at_least": 1, "held": not status}
+            claim = {"id": "it", "says": "so", "measured": "that", "value": 1.0, "at_least": 1,
+                     "held": not status}
             (tmp_path / name / "metrics.json").write_text(json.dumps({"claims": [claim]}))
         return status
 
@@ -361,7 +362,8 @@ def test_a_mosaic_has_each_image_in_its_place():
 # --- speed ---------------------------------------------------------------------------------------
 
 def test_ratios_of_times():
-    medians = {"tinyae": 3.0, speed.CLOSED: 1.5, "PyTorch, one way": 4.0, "PyTorch, another": 6.0, speed.FLOOR: 2.0}
+    medians = {"tinyae": 3.0, speed.CLOSED: 1.5, speed.FLOOR: 2.0,
+               "PyTorch, one way": 4.0, "PyTorch, another": 6.0}
     assert speed.ratios(medians) == {"tinyae": {"PyTorch's": 0.75, "the floor's": 1.5},
                                      speed.CLOSED: {"tinyae's": 0.5}}
     assert speed.ratios({"tinyae": 3.0}) == {"tinyae": {}}

@@ -152,7 +152,8 @@ def fit(model, device, optimizer=OPTIMIZERS["Adam"], epochs=2, **options):
     """Train the model on the device; the history, and the parameters at the end."""
     model.to(device)
     history = training.fit(model, optimizer(model.parameters()), IMAGES[:40], held_out=IMAGES[40:],
-                           epochs=epochs, batch_size=16, rng=np.random.default_rng(2), stream=io.StringIO(), **options)
+                           epochs=epochs, batch_size=16, rng=np.random.default_rng(2), stream=io.StringIO(),
+                           **options)
     return [{k: r[k] for k in ("epoch", "train", "held_out")} for r in history], model.state_dict()
 
 
@@ -301,7 +302,7 @@ class Picky(Poisoned):
 
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
 def test_a_later_step_may_break_on_what_an_earlier_one_left(stand_in):
-    """Then the epoch is run again, too: its second step, which is the fifth and then the eighth, is to blame."""
+    """Then the epoch is run again, too. To blame is its second step, the fifth and then the eighth."""
     with pytest.raises(FloatingPointError, match="the gradient of .* in epoch 2, step 2"):
         fit(Picky([5, 8], "gradient"), "gpu")
 
@@ -429,7 +430,8 @@ def test_the_stand_in_offers_nothing_that_cupy_does_not():
         assert [p for p in parameters if p in names] == list(names), (name, parameters)
     for name in [*strict_cupy.METHODS, *strict_cupy.PROPERTIES, *operators, *others, "get", "item", "T"]:
         assert hasattr(cupy.ndarray, name), name
-    assert cupy.random.default_rng and cupy.where and cupy.get_default_memory_pool().free_bytes and cupy.cuda.Device.mem_info and cupy.cuda.runtime.getDeviceCount
+    assert cupy.random.default_rng and cupy.where and cupy.get_default_memory_pool().free_bytes
+    assert cupy.cuda.Device.mem_info and cupy.cuda.runtime.getDeviceCount
     assert cupy.ndarray.__module__.partition(".")[0] == "cupy"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, progress, training
+from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, progress
 from tinyae.training import Interrupted, evaluate, fit
 
 TRAIN = np.random.default_rng(0).random((23, 6), dtype=np.float32)
