@@ -98,15 +98,20 @@ def over_code_sizes(report, args, digits, epochs):
             panels["deep autoencoder"] = [apply(model.encode, x, args.device)
                                           for x in (digits.train, digits.test)]
 
+    judge_sizes(report, linear, deep)
+    draw_codes(report, digits, panels, {"PCA": linear[2], "deep autoencoder": deep[2]})
+    draw_sizes(report, args, linear, deep)
+    return linear, deep
+
+
+def judge_sizes(report, linear, deep):
+    """nonlinear and code-size: the errors of PCA and of the deep autoencoder by code size."""
     report.claim("nonlinear", "with nonlinear layers an autoencoder is a more powerful PCA",
                  "held-out squared error relative to PCA's, the largest of code sizes 2 to 16:",
                  max(deep[code] / linear[code] for code in SIZES if 2 <= code <= 16), at_most=0.9)
     report.claim("code-size", "a suitable code size shows in the error curve",
                  f"fall of ln(error) by a doubling of the code, from size {flattens(deep)} on "
                  "relative to before:", bend(deep), at_most=0.5)
-    draw_codes(report, digits, panels, {"PCA": linear[2], "deep autoencoder": deep[2]})
-    draw_sizes(report, args, linear, deep)
-    return linear, deep
 
 
 def flattens(errors):
@@ -191,14 +196,7 @@ def over_depths(report, args, digits, chooser, epochs, linear):
     rates, curves = {}, {SMALL: {}, LARGE: {}}
     for code, depth in product(curves, DEPTHS):
         rates[code, depth], curves[code][depth] = best_run(depth, code, chooser, epochs, digits, args)
-    shallow, deep = curves[SMALL][DEPTHS[0]], curves[SMALL][DEPTHS[-1]]
-    report.claim("deep-vs-shallow",
-                 "where the code is small, deeper autoencoders generalise better than shallow ones",
-                 f"held-out squared error from {SMALL} numbers, with {DEPTHS[-1]} hidden layers on each side "
-                 "relative to one and as many parameters:", deep[-1] / shallow[-1], at_most=0.95)
-    report.claim("deep-vs-shallow", "and train more efficiently",
-                 "share of the epochs in which the deep one gets to where the shallow one ends:",
-                 epochs_until(deep, shallow[-1]) / max(epochs, 1), at_most=0.75)
+    judge_depths(report, curves[SMALL], epochs)
     draw_depths(report, curves, linear)
     measured = {}
     for (code, depth), lr in rates.items():
@@ -209,6 +207,18 @@ def over_depths(report, args, digits, chooser, epochs, linear):
         measured[f"code {code}, depth {depth}"] = {"width": width, "parameters": count,
                                                    "learning_rate": lr, "squared_error": curve}
     return measured
+
+
+def judge_depths(report, curves, epochs):
+    """deep-vs-shallow: the error curves by depth, at the small code."""
+    shallow, deep = curves[DEPTHS[0]], curves[DEPTHS[-1]]
+    report.claim("deep-vs-shallow",
+                 "where the code is small, deeper autoencoders generalise better than shallow ones",
+                 f"held-out squared error from {SMALL} numbers, with {DEPTHS[-1]} hidden layers on each side "
+                 "relative to one and as many parameters:", deep[-1] / shallow[-1], at_most=0.95)
+    report.claim("deep-vs-shallow", "and train more efficiently",
+                 "share of the epochs in which the deep one gets to where the shallow one ends:",
+                 epochs_until(deep, shallow[-1]) / max(epochs, 1), at_most=0.75)
 
 
 def best_run(depth, code, chooser, epochs, digits, args):

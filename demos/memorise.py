@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from demos.harness import Report, apply, chosen_epochs, fit_falling, load_digits, parser, run
-from demos.measures import nearest, squared_error
+from demos.measures import nearest, ratio, squared_error
 from tinyae import losses, models, nn, ops, plots
 
 TOPIC = "Autoencoders"
@@ -45,21 +45,25 @@ def main(argv=None):
     answers = apply(model.reconstruct, test, args.device)  # of the widest, which was the last
     to_known = {FEW: distance_to_known(answers, few, test),
                 len(many): distance_to_known(apply(check.reconstruct, test, args.device), many, test)}
-    report.claim("index-map", "with too much capacity a 1-D code memorises the training images",
-                 f"error on {FEW} training images, relative to the mean image's:",
-                 errors[widths[-1]]["training"], at_most=0.05)
-    report.claim("index-map", "and nothing that it learned is of use for new images",
-                 "error on held-out images, relative to the mean image's:",
-                 errors[widths[-1]]["held out"], at_least=1)
-    report.claim("index-map", "x⁽ⁱ⁾ → i → x⁽ⁱ⁾: what comes back for a new image is a training image",
-                 "squared distance of x̂ from the nearest training image, relative to that from x:",
-                 to_known[FEW], at_most=0.25)
-    report.claim("index-map", "with many images it does not, in as many updates",
-                 f"its held-out error, relative to that on {len(many):,} training images:",
-                 errors_many["held out"] / errors_many["training"], at_most=1.2)
+    judge(report, errors[widths[-1]], to_known[FEW], errors_many, len(many))
     draw_capacity(report, errors, errors_many, len(many))
     draw_index(report, model, few, test, answers, to_known[FEW], args.device)
     return report.finish(epochs=updates, error=errors, error_many=errors_many, distance_to_known=to_known)
+
+
+def judge(report, errors, to_known, errors_many, many):
+    """index-map: what the widest network does with few images, and what with many."""
+    report.claim("index-map", "with too much capacity a 1-D code memorises the training images",
+                 f"error on {FEW} training images, relative to the mean image's:",
+                 errors["training"], at_most=0.05)
+    report.claim("index-map", "and nothing that it learned is of use for new images",
+                 "error on held-out images, relative to the mean image's:", errors["held out"], at_least=1)
+    report.claim("index-map", "x⁽ⁱ⁾ → i → x⁽ⁱ⁾: what comes back for a new image is a training image",
+                 "squared distance of x̂ from the nearest training image, relative to that from x:",
+                 to_known, at_most=0.25)
+    report.claim("index-map", "with many images it does not, in as many updates",
+                 f"its held-out error, relative to that on {many:,} training images:",
+                 ratio(errors_many["held out"], errors_many["training"]), at_most=1.2)
 
 
 def say(width, images, errors):

@@ -149,9 +149,20 @@ def with_l1(report, args, digits, epochs):
         rows[name] = model.decoder.layers[0].rows().numpy()
         error = squared_error(apply(model.reconstruct, digits.test, args.device), digits.test)
         results[name] = {**activity(active[name], digits.test_labels), "squared_error": error}
-    sparse, plain = results.values()
-    numbers = max(1, round(args.units * sparse["active_share"]))
+    numbers = max(1, round(args.units * results[NAMES[0]]["active_share"]))
     pca_error = squared_error(pca_copies(digits.train, digits.test, numbers), digits.test)
+    judge_l1(report, results, numbers, pca_error)
+    for name, result in results.items():
+        print(f"L1 {name}: {result['active_share']:.1%} of the units active, overlap "
+              f"{result['overlap_same']:.2f} within and {result['overlap_different']:.2f} between digits, "
+              f"squared error {result['squared_error']:.2f}")
+    draw_l1(report, active, rows, results, digits.test_labels)
+    return {"weight": args.l1, "pca_squared_error": pca_error, **results}
+
+
+def judge_l1(report, results, numbers, pca_error):
+    """sparse-l1: what was measured with and without the penalty, and PCA's error with so many numbers."""
+    sparse, plain = (results[name] for name in NAMES)
     report.claim("sparse-l1", "an L1 penalty leaves few units active",
                  "share of the units that are active for a held-out digit, on average:",
                  sparse["active_share"], at_most=0.1)
@@ -167,12 +178,6 @@ def with_l1(report, args, digits, epochs):
     report.claim("sparse-l1", "and the reconstruction is still good",
                  f"held-out squared error, relative to PCA with {numbers} numbers, as many as are active:",
                  sparse["squared_error"] / pca_error, at_most=1)
-    for name, result in results.items():
-        print(f"L1 {name}: {result['active_share']:.1%} of the units active, overlap "
-              f"{result['overlap_same']:.2f} within and {result['overlap_different']:.2f} between digits, "
-              f"squared error {result['squared_error']:.2f}")
-    draw_l1(report, active, rows, results, digits.test_labels)
-    return {"weight": args.l1, "pca_squared_error": pca_error, **results}
 
 
 def train(networks, omega, x, epochs, args):
@@ -262,18 +267,23 @@ def with_kl(report, args, digits, epochs):
                          "share_within": within, "squared_error": error}
         print(f"KL {name}: mean activation {mean.mean():.3f} over all units, {within:.1%} of them within "
               f"{TOLERANCE * args.rho:g} of {args.rho:g}, squared error {error:.2f}")
-    sparse, plain = results.values()
-    report.claim("sparse-kl", f"the KL penalty drives the mean activation ρ̂ of a unit to ρ = {args.rho:g}",
+    judge_kl(report, args.rho, results)
+    draw_kl(report, args.rho, codes, results)
+    return {"weight": KL_WEIGHT, "rho": args.rho, **results}
+
+
+def judge_kl(report, rho, results):
+    """sparse-kl: how far the mean activations are from ρ, with and without the penalty."""
+    sparse, plain = (results[name] for name in NAMES)
+    report.claim("sparse-kl", f"the KL penalty drives the mean activation ρ̂ of a unit to ρ = {rho:g}",
                  "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
-                 sparse["mean_distance"], at_most=TOLERANCE * args.rho)
+                 sparse["mean_distance"], at_most=TOLERANCE * rho)
     report.claim("sparse-kl", "of nearly every unit",
-                 f"share of the units within {TOLERANCE * args.rho:g} of ρ:",
+                 f"share of the units within {TOLERANCE * rho:g} of ρ:",
                  sparse["share_within"], at_least=0.9)
     report.claim("sparse-kl", "and without the penalty it is elsewhere",
                  "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
-                 plain["mean_distance"], at_least=2 * args.rho)
-    draw_kl(report, args.rho, codes, results)
-    return {"weight": KL_WEIGHT, "rho": args.rho, **results}
+                 plain["mean_distance"], at_least=2 * rho)
 
 
 def departure(mean, rho):

@@ -51,13 +51,7 @@ def main(argv=None):
     missed = ratio(squared_error(codes["predicted"], codes["inferred"]), squared_error(0, codes["inferred"]))
     gain = ratio(zero - predicted, zero - best)
 
-    report.claim("psd", "an encoder learns to predict the sparse code that inference finds",
-                 "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
-    report.claim("psd", "which explains held-out digits nearly as well",
-                 "what its code gains over the code 0, relative to the best code's gain:", gain, at_least=0.8)
-    report.claim("psd", "in a fraction of the time",
-                 f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
-                 seconds[as_good] / seconds["encoder"], at_least=3)
+    judge(report, missed, gain, as_good, seconds[as_good] / seconds["encoder"])
     copies = {name: apply(model.decode, h, args.device) for name, h in codes.items()}
     flat = digits.test.reshape(len(digits.test), -1)
     errors = {name: squared_error(x, flat) for name, x in copies.items()}
@@ -73,6 +67,17 @@ def main(argv=None):
                          predicted=predicted, untrained=untrained, zero=zero,
                          steps={"as good": as_good, "done": done}, squared_error=errors, active_share=active,
                          microseconds_per_image={k: 1e6 * s for k, s in seconds.items()})
+
+
+def judge(report, missed, gain, as_good, longer):
+    """psd: how near the predicted code is, how good, and how much longer inference takes for as good a one."""
+    report.claim("psd", "an encoder learns to predict the sparse code that inference finds",
+                 "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
+    report.claim("psd", "which explains held-out digits nearly as well",
+                 "what its code gains over the code 0, relative to the best code's gain:", gain, at_least=0.8)
+    report.claim("psd", "in a fraction of the time",
+                 f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
+                 longer, at_least=3)
 
 
 class Shrink(nn.Module):

@@ -46,20 +46,24 @@ def main(argv=None):
         arrows = field(model, points, args.device)
         cosines[name] = float(cosine(arrows, way_back).mean())
         steps[name] = float(np.linalg.norm(arrows, axis=1).mean())
-    report.claim("vector-field",
-                 "a denoising autoencoder's g(f(x̃)) - x̃ points back to the data manifold",
-                 f"mean cosine with the true direction, {BAND[0]:g} σ to {BAND[1]:g} σ away from it:",
-                 cosines["with noise"], at_least=0.9)
-    away = float(np.linalg.norm(way_back, axis=1).mean())
-    report.claim("vector-field", "trained without noise, it leaves points where they are",
-                 "mean length of g(f(x̃)) - x̃, relative to the mean distance from the manifold:",
-                 steps["without noise"] / away, at_most=0.2)
+    judge(report, cosines, steps, away=float(np.linalg.norm(way_back, axis=1).mean()))
     for name in fields:
         print(f"trained {name}: mean cosine {cosines[name]:.3f}, "
               f"mean length of g(f(x̃)) - x̃ {steps[name]:.3f}")
     draw(report, x, line, reach, sigma, shown, fields, cosines, steps)
     return report.finish(manifold=args.manifold, sigma=sigma, epochs=epochs, cosine=cosines,
                          mean_length=steps)
+
+
+def judge(report, cosines, steps, away):
+    """vector-field: the mean cosine and length of the arrows at points that are so far away on average."""
+    report.claim("vector-field",
+                 "a denoising autoencoder's g(f(x̃)) - x̃ points back to the data manifold",
+                 f"mean cosine with the true direction, {BAND[0]:g} σ to {BAND[1]:g} σ away from it:",
+                 cosines["with noise"], at_least=0.9)
+    report.claim("vector-field", "trained without noise, it leaves points where they are",
+                 "mean length of g(f(x̃)) - x̃, relative to the mean distance from the manifold:",
+                 steps["without noise"] / away, at_most=0.2)
 
 
 # --- the curve, and the way back to it -----------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the tests share. One BLAS thread: for small arrays, threads that wait for each other cost time."""
 
+import argparse
 import json
 import math
 import os
@@ -18,6 +19,19 @@ def registry():
     yield
     PRIMITIVES.clear()
     PRIMITIVES.update(before)
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """A function that gives which claims hold when a demo's `judge` is told some numbers."""
+    def hold(judge, *numbers):
+        from demos.harness import Report
+
+        report = Report("demo", argparse.Namespace(out=tmp_path, quick=False))
+        judge(report, *numbers)
+        return [claim["held"] for claim in report.claims]
+
+    return hold
 
 
 @pytest.fixture

@@ -139,3 +139,27 @@ def test_best_run_chooses_by_other_images(monkeypatch):
     copies = untrained.reconstruct(Tensor(chooser)).numpy()
     rate, curve = deep.best_run(1, 2, copies, 2, digits, Options)
     assert rate == 0.0 and curve[-1] == pytest.approx(curve[0], rel=1e-5)
+
+
+LINEAR = {1: 42, 2: 39, 4: 33, 8: 25, 16: 17, 32: 10, 64: 4.6, 128: 1.7}
+DEEP = {1: 36, 2: 29, 4: 22, 8: 12, 16: 7, 32: 5.3, 64: 4.6, 128: 4.4}
+
+
+@pytest.mark.parametrize("errors, held", [
+    (DEEP, [True, True]),
+    ({**DEEP, 2: 35.5}, [False, True]),  # PCA is nearly as good at some size
+    ({k: 36 * k**-0.5 for k in DEEP}, [True, False]),  # every doubling takes the same share off
+    (LINEAR, [False, False]),
+])
+def test_each_claim_over_code_sizes_can_fail(judged, errors, held):
+    assert judged(deep.judge_sizes, LINEAR, errors) == held
+
+
+@pytest.mark.parametrize("three, held", [
+    ([50, 35, 31, 30, 29], [True, True]),
+    ([50, 40, 36, 34, 30], [True, False]),  # better only at the very end
+    ([50, 33, 32, 31.5, 31], [False, True]),  # sooner, but hardly better
+    ([50, 40, 36, 35, 34], [False, False]),
+])
+def test_each_claim_over_depths_can_fail(judged, three, held):
+    assert judged(deep.judge_depths, {1: [50, 38, 35, 33, 32], 3: three}, 4) == held

@@ -103,3 +103,16 @@ def test_every_training_has_the_same_number_of_updates(monkeypatch, examples, ep
     args = type("Args", (), {"seed": 0, "device": "cpu"})
     memorise.train(np.zeros((examples, 6), np.float32), 2, 10, args)
     assert seen == list(zip(epochs, (3e-3, 1e-3, 3e-4)))
+
+
+@pytest.mark.parametrize("training, held_out, to_known, many, fails", [
+    (0.01, 1.4, 0.1, 1.05, []),
+    (0.3, 1.4, 0.1, 1.05, [0]),  # it does not memorise
+    (0.01, 0.8, 0.1, 1.05, [1]),  # it generalises
+    (0.01, 1.4, 0.6, 1.05, [2]),  # what comes back is no training image
+    (0.01, 1.4, 0.1, 3.0, [3]),  # it memorises many, too
+])
+def test_each_claim_can_fail(judged, training, held_out, to_known, many, fails):
+    held = judged(memorise.judge, {"training": training, "held out": held_out}, to_known,
+                  {"training": 0.5, "held out": 0.5 * many}, 3000)
+    assert [i for i, h in enumerate(held) if not h] == fails

@@ -119,3 +119,37 @@ def test_departure_does_not_cancel():
     distance, within = sparse.departure(np.array([0.0, 0.1, 0.06, 0.04]), 0.05)  # their mean is 0.05
     assert distance == pytest.approx(0.03) and within == 0.5
     assert sparse.departure(np.full(8, 0.5), 0.05) == (pytest.approx(0.45), 0)
+
+
+GOOD = {"active_share": 0.07, "overlap_same": 0.14, "overlap_different": 0.06, "used_share": 0.7,
+        "squared_error": 9.0}
+
+
+@pytest.mark.parametrize("change, fails", [
+    ({}, []),
+    ({"active_share": 0.2}, [0]),
+    ({"overlap_different": 0.13}, [2]),  # the same units whatever the digit
+    ({"overlap_same": 0.0, "overlap_different": 0.0}, [2]),
+    ({"used_share": 0.1}, [3]),
+    ({"squared_error": 20.0}, [4]),
+])
+def test_each_claim_on_l1_can_fail(judged, change, fails):
+    results = dict(zip(sparse.NAMES, ({**GOOD, **change}, {"active_share": 0.9})))
+    assert [i for i, held in enumerate(judged(sparse.judge_l1, results, 18, 15.0)) if not held] == fails
+
+
+def test_few_units_may_be_active_without_the_penalty_too(judged):
+    results = dict(zip(sparse.NAMES, (GOOD, {"active_share": 0.08})))
+    assert judged(sparse.judge_l1, results, 18, 15.0) == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("distance, within, without, held", [
+    (0.003, 1.0, 0.4, [True, True, True]),
+    (0.05, 1.0, 0.4, [False, True, True]),
+    (0.003, 0.5, 0.4, [True, False, True]),
+    (0.003, 1.0, 0.02, [True, True, False]),  # the units are as quiet without the penalty
+])
+def test_each_claim_on_kl_can_fail(judged, distance, within, without, held):
+    results = dict(zip(sparse.NAMES, ({"mean_distance": distance, "share_within": within},
+                                      {"mean_distance": without})))
+    assert judged(sparse.judge_kl, 0.05, results) == held

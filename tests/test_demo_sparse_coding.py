@@ -1,6 +1,7 @@
 """The demo of predictive sparse decomposition: what it measures, and a quick run of it."""
 
 import argparse
+import math
 
 import numpy as np
 import pytest
@@ -54,3 +55,15 @@ def test_each_way_is_timed():
     model = sparse_coding.decomposition(6, ARGS, rng)
     seconds = sparse_coding.timed(model, rng.random((3, 3, 2, 1), np.float32), "cpu", rounds=1)
     assert set(seconds) == {"encoder", *sparse_coding.STEPS} and min(seconds.values()) > 0
+
+
+@pytest.mark.parametrize("missed, gain, longer, fails", [
+    (0.15, 0.95, 5.0, []),
+    (1.1, 0.95, 5.0, [0]),  # another code
+    (0.15, 0.5, 5.0, [1]),  # a worse one
+    (0.15, 0.95, 1.2, [2]),  # no faster
+    (0.15, math.nan, 5.0, [1]),  # where the code 0 is the best
+])
+def test_each_claim_can_fail(judged, missed, gain, longer, fails):
+    held = judged(sparse_coding.judge, missed, gain, 20, longer)
+    assert [i for i, h in enumerate(held) if not h] == fails

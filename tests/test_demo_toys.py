@@ -87,3 +87,14 @@ def test_cosine():
     a = np.array([[1.0, 0], [1, 0], [2, 2], [0, 0], [1, 0]])
     b = np.array([[3.0, 0], [0, 5], [-1, -1], [1, 0], [1, 1]])
     assert np.allclose(vector_field.cosine(a, b), [1, 0, -1, 0, math.sqrt(0.5)])
+
+
+@pytest.mark.parametrize("cosine, length, held", [
+    (0.99, 0.01, [True, True]),
+    (0.5, 0.01, [False, True]),  # it points elsewhere
+    (0.99, 0.1, [True, False]),  # the one trained without noise moves points, too
+])
+def test_each_claim_of_the_field_can_fail(judged, cosine, length, held):
+    cosines, steps = ({"with noise": with_noise, "without noise": without}
+                      for with_noise, without in ((cosine, -0.3), (0.2, length)))
+    assert judged(vector_field.judge, cosines, steps, 0.2) == held
