@@ -9,7 +9,7 @@ import sys
 import time
 
 import demos
-from demos.harness import common_options, measurement, verdict
+from demos.harness import common_options, measurement, verdict, write_json
 
 TOPICS = ("Autoencoders", "Regularised autoencoders", "Convolutional", "Variational and generative",
           "The engine", "Exercises")
@@ -68,7 +68,7 @@ def run_all(args):
             status = subprocess.call([sys.executable, "-m", f"demos.{name}", *options(args, module)])
         except KeyboardInterrupt:
             status = 130
-        claims = json.loads(metrics.read_text())["claims"] if metrics.exists() else []
+        claims = json.loads(metrics.read_text(encoding="utf-8"))["claims"] if metrics.exists() else []
         results.append({"demo": name, "status": status, "seconds": round(time.monotonic() - started, 1),
                         "claims": claims})
         if status == 130:
@@ -76,8 +76,8 @@ def run_all(args):
     show_table(results, args.quick)
     path = args.out / "claims.json"
     args.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"data": args.data, "seed": args.seed, "device": args.device,
-                                "quick": args.quick, "demos": results}, indent=2) + "\n")
+    write_json(path, {"data": args.data, "seed": args.seed, "device": args.device, "quick": args.quick,
+                      "demos": results})
     print(f"\nwrote {path}")
     return 130 if results[-1]["status"] == 130 else int(any(r["status"] != 0 for r in results))
 
@@ -96,7 +96,7 @@ def show_table(results, quick):
     for r in results:
         end = {0: "", 1: "", 130: ", stopped"}.get(r["status"], f", FAILED with status {r['status']}")
         print(f"demos.{r['demo']} ({r['seconds']:.0f} s{end})")
-        for c in r["claims"]:
+        for c in r["claims"] if not quick else ():  # numbers of a quick run would only mislead
             print(f"  {verdict(c):20}{c['id']:18}{c['says']}\n{'':40}{measurement(c)}")
     claims = [c for r in results for c in r["claims"]]
     held = sum(c["held"] is True for c in claims)

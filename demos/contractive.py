@@ -186,30 +186,32 @@ def draw_values(report, values):
     axes.axhline(1, color="black", linewidth=1)
     axes.set(xlabel="number of the singular value, from the largest", yscale="log", ylim=(1e-3, 10),
              ylabel="singular value of ∂f/∂x", xlim=(1, size))
-    axes.text(0.98 * size, 1.1, "stretched", ha="right", va="bottom", fontsize=11)
+    axes.text(0.62 * size, 1.1, "stretched", ha="right", va="bottom", fontsize=11)
     axes.text(0.98 * size, 0.9, "contracted", ha="right", va="top", fontsize=11)
-    axes.legend(loc="lower left", title="mean, and 10 % to 90 % of held-out images")
+    axes.legend(loc="upper right", title="mean, and 10 % to 90 % of held-out images")
     report.save(fig, "spectrum.png")
 
 
 def draw_directions(report, images, moves, axes, shares, rows=5):
     """Images, some true tangents and the leading directions, and how much of the former is in the latter."""
     percent = {name: 100 * curve[COUNT - 1] for name, curve in shares.items()}
-    fig = plots.figure(11, 5.2, f"The {COUNT} directions to which the code reacts most hold "
-                       f"{percent[WITH]:.0f} % of a digit's {COUNT} true tangents,\n"
+    fig = plots.figure(11, 5.4, f"The {COUNT} directions to which the code reacts most hold "
+                       f"{percent[WITH]:.0f} % of the {COUNT} ways in which a digit changes,\n"
                        f"without the penalty {percent[WITHOUT]:.0f} %; the first axes of PCA hold "
                        f"{percent[PCA]:.0f} %")
     left, right = fig.subfigures(1, 2, width_ratios=(1.5, 1))
     chosen = [MOVES.index(name) for name in ("slant", "thickness", "shift right")]
-    groups = {"x\n": images[:, None], "true: slant,\nthickness, shift": moves[:, :, chosen].swapaxes(1, 2),
-              f"leading directions\n{WITHOUT}": axes[WITHOUT][:, :3],
-              f"leading directions\n{WITH}": axes[WITH][:, :3]}
+    groups = {"x\n": images[:, None],
+              "how x changes: slant,\nthickness, shift": moves[:, :, chosen].swapaxes(1, 2),
+              f"what moves the code most\n{WITHOUT}": axes[WITHOUT][:, :3],
+              f"what moves the code most\n{WITH}": axes[WITH][:, :3]}
     parts = left.subfigures(1, len(groups), width_ratios=[pictures.shape[1] for pictures in groups.values()])
     for part, (title, pictures) in zip(parts, groups.items()):
         part.suptitle(title, fontsize=10)
         for panels, row in zip(part.subplots(rows, pictures.shape[1], squeeze=False), pictures):
             for panel, picture in zip(panels, row):
                 plots.show_signed(panel, picture.reshape(28, 28), np.abs(picture).max())
+    left.supxlabel("green adds ink, brown takes it away", fontsize=10)
     draw_shares(right.subplots(), shares, images.shape[1])
     report.save(fig, "directions.png")
 
@@ -222,8 +224,8 @@ def draw_shares(axes, shares, size, most=40):
         axes.plot(number, 100 * curve[:most], line, color=plots.COLOURS[colour], marker=marker,
                   markevery=slice(COUNT - 1, None, COUNT), linewidth=2, label=name)
     axes.plot(number, 100 * number / size, color=plots.COLOURS[9], linewidth=1, label="by chance")
-    axes.set(xlabel="number of leading directions", xlim=(1, most), ylim=(0, 70),
-             xticks=range(COUNT, most, COUNT), ylabel="share of the true tangents in them (%)")
+    axes.set(xlabel="number of leading directions", xlim=(1, most), ylim=(0, 60),
+             xticks=range(COUNT, most, COUNT), ylabel="share of the ways in which a digit changes (%)")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, loc="upper left")
 

@@ -258,10 +258,11 @@ def draw_depths(report, curves, linear):
             axes.plot(curve, color=plots.COLOURS[colour], marker=marker, markersize=5, markevery=2,
                       label=f"{depth} {layers_of} on each side")
         lowest = min(curve[-1] for curve in by_depth.values())
-        room = abs(linear[code] - lowest)  # the first epochs, far above, are cut off
+        top = max(linear[code], lowest)
+        room = max(top - lowest, 0.1 * top)  # the first epochs, far above, are cut off
         axes.set(xlabel="epoch (the last third with smaller steps)",
                  ylabel="squared error per held-out image",
-                 ylim=(lowest - 0.1 * room, linear[code] + 0.5 * room))
+                 ylim=(min(lowest, linear[code]) - 0.1 * room, top + 0.5 * room))
         axes.set_title(f"a code of {code} numbers", fontsize=11)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

@@ -140,6 +140,11 @@ class Report:
     """Collects what a demo measured, and says at the end what the lecture claims and whether it held."""
 
     def __init__(self, name, args):
+        try:
+            import matplotlib  # noqa: F401  now, and not after an hour of training
+        except ModuleNotFoundError as error:
+            raise RuntimeError(f"the figures need matplotlib, which this Python ({sys.executable}) has not: "
+                               "use that of the virtual environment, .venv/bin/python") from error
         self.folder, self.quick = args.out / name, args.quick
         self.folder.mkdir(parents=True, exist_ok=True)
         self.metrics = {key: value for key, value in vars(args).items() if key in ("seed", "data", "device")}
@@ -149,7 +154,7 @@ class Report:
     def save(self, fig, filename):
         """Write a figure and say so."""
         if self.quick:
-            fig.suptitle(f"{fig.get_suptitle()} (quick run)")
+            fig.suptitle("A quick run: too little training to show anything")
         fig.savefig(self.folder / filename)
         self.saved.add(filename)
         print(f"drew {self.folder / filename}")
@@ -168,8 +173,7 @@ class Report:
 
     def finish(self, **metrics):
         """Write metrics.json, print the claims, and give the exit status: 1 if one did not hold."""
-        text = json.dumps({**self.metrics, **metrics, "claims": self.claims}, indent=2)
-        (self.folder / "metrics.json").write_text(text + "\n")
+        write_json(self.folder / "metrics.json", {**self.metrics, **metrics, "claims": self.claims})
         for old in self.folder.glob("*.png"):  # of a run with other options: it shows another model
             if old.name not in self.saved:
                 old.unlink()
@@ -180,6 +184,11 @@ class Report:
         if failed and self.epochs is not None:
             print(f"(This was with --epochs {self.epochs}; what is asked is meant for the default number.)")
         return int(failed)
+
+
+def write_json(path, value):
+    """Write it so that people can read it, too."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def verdict(claim):

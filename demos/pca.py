@@ -33,8 +33,8 @@ def main(argv=None):
     epochs = chosen_epochs(args, EPOCHS[args.data], quick=10)
 
     report = Report("pca", args)
-    on_a_line(report, args, epochs)
     digits = load_digits(args, train=EXAMPLES)
+    on_a_line(report, args, epochs)
     train, test = digits.vectors()
     mean = train.mean(axis=0)
     measured = on_digits(report, args, train - mean, test - mean, epochs)

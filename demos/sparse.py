@@ -101,7 +101,9 @@ def draw_laplace(report, rate, penalty, minus_log, constant):
     both.plot(penalty, minus_log, "o", color=plots.COLOURS[0], markersize=3, label="a code of 10 units")
     both.set(xlabel="the penalty λ Σ |h| (nats)", ylabel="-ln p(h) (nats)", ylim=(0, None))
     difference = minus_log - penalty
-    both.set_title(f"Their difference: {difference.min():.3f} to {difference.max():.3f} nats", fontsize=11)
+    apart = difference.max() - difference.min()
+    both.set_title(f"Their difference: {difference.mean():.3f} nats,\nwithin {apart:.0e} for {len(penalty)} codes",
+                   fontsize=11)
     both.legend(fontsize=9, frameon=False)
     report.save(fig, "laplace.png")
 

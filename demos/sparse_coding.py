@@ -153,7 +153,7 @@ def draw_copies(report, images, copies, codes, errors):
 def draw_time(report, values, seconds, predicted, zero, gain, as_good, done):
     """The objective against the time that inference has had, and the encoder's."""
     longer, to_the_end = (seconds[steps] / seconds["encoder"] for steps in (as_good, done))
-    fig = plots.figure(8, 5, f"One pass of the encoder gains {gain:.0%} of what inference can gain.\n"
+    fig = plots.figure(8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
                        f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
     axes = fig.subplots()
     steps = list(values)
@@ -165,7 +165,7 @@ def draw_time(report, values, seconds, predicted, zero, gain, as_good, done):
                           textcoords="offset points", xytext=(6, 7), fontsize=10)
     axes.plot(1e6 * seconds["encoder"], predicted, color=plots.COLOURS[7], marker="*", markersize=18,
               linestyle="none", label="the encoder")
-    axes.axhline(zero, color=plots.COLOURS[9], linestyle="--", label="the code 0")
+    axes.axhline(zero, color=plots.COLOURS[9], linestyle="--", label="h = 0, no atoms")
     axes.set_xscale("log")
     lowest, highest = (1e6 * f(seconds.values()) for f in (min, max))
     ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if lowest / 2 < m * 10**e < highest]

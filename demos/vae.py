@@ -88,7 +88,7 @@ def draw(report, model, digits, history, args):
         left.set_aspect("equal", adjustable="datalim")
         plots.show_images(right, decode(model, prior_grid(20), args.device), columns=20,
                           title="what the decoder draws at equally likely steps of z₁ and z₂")
-        right.set(xlabel="z₁ from 2.5 % to 97.5 %", ylabel="z₂ from 2.5 % to 97.5 %")
+        right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5 % to 97.5 %", ylabel="z₂, the same")
         report.save(fig, "latent.png")
     else:
         z = np.random.default_rng([args.seed, 3]).standard_normal((100, args.latent))

@@ -55,7 +55,7 @@ def test_all(tmp_path, monkeypatch, capfd):
         metrics = json.loads((tmp_path / r["demo"] / "metrics.json").read_text())
         assert r["claims"] == metrics["claims"] and metrics["seed"] == 4 and r["status"] == 0
     said = capfd.readouterr().out
-    assert "not judged (quick)  vector-field" in said and "5 claims, none judged (quick)" in said
+    assert "demos.vector_field (" in said and "5 claims, none judged (quick)" in said
 
 
 @pytest.mark.parametrize("statuses, expected, words", [
@@ -245,6 +245,12 @@ def test_a_claim_that_fails_after_other_epochs_says_so(tmp_path, capsys, epochs,
     r.claim("id", "says", "measured", 0, at_least=1)
     assert r.finish() == 1
     assert ("This was with --epochs 2" in capsys.readouterr().out) == said
+
+
+def test_without_matplotlib_it_is_said_before_any_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(RuntimeError, match="need matplotlib, which this Python .* has not: use .*venv"):
+        report(tmp_path)
 
 
 def test_quick_claims_are_not_judged(tmp_path, capsys):

@@ -48,7 +48,7 @@ def check(xp, device):
     history = training.fit(model, optim.Adam(model.parameters(), 1e-2), digits, epochs=5, batch_size=32,
                            rng=rng, stream=io.StringIO())
     before, after = (record["train"]["loss"] for record in (history[0], history[-1]))
-    if not after < before:
+    if not after < 0.9 * before:  # it falls by a third; rounding alone may make it fall a little
         raise ArithmeticError(f"training took the loss from {before:.0f} to {after:.0f}")
     return f"gradients right to {error:.0e}, training takes the loss from {before:.0f} to {after:.0f}"
 

@@ -270,7 +270,7 @@ def grad(output, inputs, grad_output=None, create_graph=False):
     """
     if not isinstance(output, Tensor):
         raise TypeError(f"grad: the output must be a Tensor, not {type(output).__name__}")
-    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     for i, x in enumerate(wanted):
         if not isinstance(x, Tensor) or not x.requires_grad:
             what = "a Tensor without requires_grad" if isinstance(x, Tensor) else type(x).__name__

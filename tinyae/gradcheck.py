@@ -53,7 +53,7 @@ def gradcheck(f, inputs, order=2):
     is wrong, NotDifferentiable where the point is at fault, and ValueError where f is not finite
     there or gives two answers to one question (a random generator inside f, say).
     """
-    tensors = [Tensor(x) for x in ([inputs] if hasattr(inputs, "dtype") else inputs)]
+    tensors = [Tensor(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
     if not tensors or order < 1:
         raise ValueError(f"gradcheck needs an input and an order of at least 1, "
                          f"not {len(tensors)} inputs and order {order}")
