@@ -203,8 +203,8 @@ def draw_directions(report, images, moves, axes, shares, rows=5):
     chosen = [MOVES.index(name) for name in ("slant", "thickness", "shift right")]
     groups = {"x\n": images[:, None],
               "how x changes: slant,\nthickness, shift": moves[:, :, chosen].swapaxes(1, 2),
-              f"what moves the code most\n{WITHOUT}": axes[WITHOUT][:, :3],
-              f"what moves the code most\n{WITH}": axes[WITH][:, :3]}
+              f"moves the code most,\n{WITHOUT}": axes[WITHOUT][:, :3],
+              f"moves the code most,\n{WITH}": axes[WITH][:, :3]}
     parts = left.subfigures(1, len(groups), width_ratios=[pictures.shape[1] for pictures in groups.values()])
     for part, (title, pictures) in zip(parts, groups.items()):
         part.suptitle(title, fontsize=10)
