@@ -84,9 +84,10 @@ class Optimizer:
             for a in range(0, len(gradient), length):
                 g = gradient[a : a + length]
                 block = slice(start, start + len(g))
+                p = self.flat[block]
                 if self.weight_decay:
-                    self.flat[block] *= 1 - self.lr * self.weight_decay
-                self._update(self.flat[block], g, self.moment[:, block], self.scratch[: len(g)])
+                    p *= 1 - self.lr * self.weight_decay
+                self._update(p, g, self.moment[:, block], self.scratch[: len(g)])
                 start += len(g)
 
     def _gradient(self, p, view):

@@ -100,6 +100,7 @@ def _epoch(run, train, batch_size, epoch, progress, interrupted):
     device = run.model.parameters()[0].device
 
     def attempt(check):
+        """The epoch from its beginning, with the same order and noise each time."""
         noise, losses = random_generator(seed, device), _Losses()
         run.model.train(noise)
         for step, start in enumerate(range(0, len(train), batch_size), 1):
@@ -244,6 +245,7 @@ class _Run:
         return bool(array_module(self.optimizer.flat).isfinite(self.optimizer.flat).all())
 
     def save(self):
+        """Write the whole state to the checkpoint, if one was asked for."""
         if self.path is None:
             return
         arrays = {f"model/{name}": value for name, value in self.model.state_dict().items()}
