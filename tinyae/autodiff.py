@@ -201,34 +201,33 @@ def primitive(body):
     def operation(*args, **params):
         if not operation.rules:
             raise TypeError(f"{body.__name__} has no rules yet: give it one for each input with defvjp")
-        count = len(args) if variadic else len(operation.rules)
-        if len(args) != count:  # parameters by position, or inputs by name
-            try:
-                bound = signature.bind(*args, **params).arguments
-            except TypeError as error:
-                raise TypeError(f"{body.__name__}: {error}") from None
-            names = list(signature.parameters)
-            args = [bound.pop(name) for name in names[:count]]
-            params = bound
-        inputs = [a if isinstance(a, Tensor) else _operand(a) for a in args]
-        tensors = [a for a in inputs if isinstance(a, Tensor)]
-        if not tensors:
-            inputs = tensors = [Tensor(float(a)) for a in args]  # numbers alone become float32
+        if len(args) != len(operation.rules) and not variadic:
+            args, params = bind(args, params)
+        inputs, arrays, differentiable = operands(args)
         if defaults:
             params = {**defaults, **params}
-        arrays = [a.data if isinstance(a, Tensor) else a for a in inputs]
         try:
             y = Tensor(body(*arrays, **params))
         except TypeError as error:
             _explain_mixed_devices(operation, arrays, error)
             raise
-        if params and any([isinstance(p, Tensor) and p.requires_grad for p in params.values()]):
-            raise TypeError(f"{body.__name__}: an argument that requires a gradient has no rule; "
-                            f"defvjp was given {len(operation.rules)}")
-        if _recording.on and any([a.requires_grad for a in tensors]):
+        for p in params.values():
+            if isinstance(p, Tensor) and p.requires_grad:
+                raise TypeError(f"{body.__name__}: an argument that requires a gradient has no rule; "
+                                f"defvjp was given {len(operation.rules)}")
+        if differentiable and _recording.on:
             y.requires_grad = True
             y.node = Node(operation, inputs, params)
         return y
+
+    def bind(args, params):
+        """The inputs in their order and the parameters by name, of a call that mixed the two."""
+        try:
+            bound = signature.bind(*args, **params).arguments
+        except TypeError as error:
+            raise TypeError(f"{body.__name__}: {error}") from None
+        names = list(signature.parameters)[: len(operation.rules)]
+        return [bound.pop(name) for name in names], bound
 
     def defvjp(*rules):
         operation.rules = rules
@@ -240,11 +239,23 @@ def primitive(body):
     return operation
 
 
-def _operand(a):
-    """An array as a constant Tensor, a number (also NumPy's) as a Python number."""
-    if isinstance(a, np.generic):
-        return a.item()
-    return a if isinstance(a, (float, int)) else Tensor(a)
+def operands(args):
+    """The inputs (Tensors and numbers), what the body sees of them, and whether one requires a gradient."""
+    inputs, arrays, differentiable = [], [], None
+    for a in args:
+        if isinstance(a, np.generic):
+            a = a.item()
+        elif not isinstance(a, (Tensor, float, int)):
+            a = Tensor(a)
+        inputs.append(a)
+        if isinstance(a, Tensor):
+            arrays.append(a.data)
+            differentiable = differentiable or a.requires_grad
+        else:
+            arrays.append(a)
+    if differentiable is None and args:
+        return operands([Tensor(float(a)) for a in args])  # numbers alone become float32
+    return inputs, arrays, differentiable
 
 
 def _explain_mixed_devices(operation, arrays, error):
@@ -303,7 +314,7 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
     kept = {id(t) for t in wanted}
     needed = set(kept)
     for t in tensors:
-        if t.node and any([id(x) in needed for x in t.node.inputs]):
+        if t.node and not needed.isdisjoint(map(id, t.node.inputs)):
             needed.add(id(t))
 
     grads = {id(output): _seed(output, grad_output)}
@@ -339,13 +350,13 @@ def _vjp(node, i, g, y):
     if gx is None:
         raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
     gx = gx if isinstance(gx, Tensor) else Tensor(gx)
-    if gx.shape != x.shape:
+    if gx.data.shape != x.data.shape:  # x.shape would be a call, for every rule
         try:
             gx = sum_to(gx, shape=x.shape)
         except ValueError as error:
             raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
                              f"{gx.shape}; the input has shape {x.shape}") from error
-    return gx if gx.dtype == x.dtype else astype(gx, dtype=x.dtype)
+    return gx if gx.data.dtype == x.data.dtype else astype(gx, dtype=x.dtype)
 
 
 # The operations that the engine itself uses: gradients add up, are summed back over broadcast
@@ -372,12 +383,9 @@ def sum_to(x, shape):
     if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, x.shape[lead:])):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     stretched = [i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1]
-    if lead and not stretched and x.size:
-        # The gradient of a bias. NumPy sums a few long rows much faster than many short ones.
+    if lead and not stretched:  # the gradient of a bias: as a product it is much faster than NumPy's sum
         rows, columns = math.prod(x.shape[:lead]), math.prod(shape)
-        few = math.gcd(rows, 128)
-        x = x.reshape(-1, few * columns).sum(axis=0).reshape(few, columns)
-        return x.sum(axis=0).reshape(shape)
+        return (array_module(x).ones(rows, x.dtype) @ x.reshape(rows, columns)).reshape(shape)
     return x.sum(axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
 
 

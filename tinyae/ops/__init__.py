@@ -20,6 +20,10 @@ def _reversed(operation):
     return lambda a, b: operation(b, a)
 
 
+def _getitem(x, index):
+    return getitem(x, index=index)
+
+
 def _reshape(x, *shape):
     """x.reshape(2, 3) or x.reshape((2, 3))."""
     return reshape(x, shape=shape[0] if len(shape) == 1 else shape)
@@ -43,7 +47,7 @@ for _name, _operation in _BINARY.items():
     setattr(Tensor, f"__r{_name}__", _reversed(_operation))
 
 for _name, _operation in {
-    "__neg__": negative, "__abs__": abs, "__getitem__": getitem,
+    "__neg__": negative, "__abs__": abs, "__getitem__": _getitem,
     "__gt__": greater, "__ge__": greater_equal, "__lt__": less, "__le__": less_equal,
     "__eq__": _equality(equal), "__ne__": _equality(not_equal),
     "sum": sum, "mean": mean, "max": max, "min": min, "var": var, "clip": clip, "astype": astype,

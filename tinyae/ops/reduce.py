@@ -15,7 +15,7 @@ from .shape import axes_of, reshape
 
 def _kept(y, x, axis, keepdims):
     """y, a reduction of x, with its reduced axes kept as size one, so that it broadcasts against x."""
-    if keepdims or y.ndim == x.ndim:
+    if keepdims or y.ndim in (0, x.ndim):
         return y
     axes = axes_of("reduction", axis, x.ndim)
     return reshape(y, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
