@@ -293,7 +293,8 @@ CASES = {
 }
 
 # Primitives that the public function of another name is made of.
-COVERED_BY = {"join": "concatenate", "matrix_product": "matmul", "bernoulli_terms": "tests of bernoulli_nll"}
+COVERED_BY = {"join": "concatenate", "matrix_product": "matmul", "bernoulli_terms": "tests of bernoulli_nll",
+              "gaussian_kl_terms": "tests of gaussian_kl"}
 COMPARISONS = ["equal", "not_equal", "greater", "greater_equal", "less", "less_equal"]
 CONSTANT = COMPARISONS + ["isfinite", "sign"]  # their derivative is zero, so nothing is recorded
 

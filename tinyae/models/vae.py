@@ -15,11 +15,14 @@ from .networks import conv_networks, dense_networks
 
 
 class Elbo(NamedTuple):
-    """The bound and its two terms, in nats per example: elbo = -(reconstruction + kl)."""
+    """The two terms of the bound, in nats per example, and the bound itself, `elbo`."""
 
-    elbo: Tensor
     reconstruction: Tensor
     kl: Tensor
+
+    @property
+    def elbo(self):
+        return -(self.reconstruction + self.kl)
 
 
 class VariationalAutoencoder(nn.Module):
@@ -61,20 +64,18 @@ class VariationalAutoencoder(nn.Module):
         return self.decode(Tensor(rng.standard_normal((n, self.latent), dtype=dtype)))
 
     def elbo(self, x, rng):
-        """The evidence lower bound on ln p(x), averaged over the batch, with its two terms."""
+        """The evidence lower bound on ln p(x), averaged over the batch, by its two terms."""
         mean, log_var = self.encode(x)
         kl = losses.gaussian_kl(mean, log_var)
         if self.samples > 1:
             mean, log_var, x = (ops.concatenate([t] * self.samples) for t in (mean, log_var, x))
         z = sampling.reparameterize(mean, log_var, rng)
-        reconstruction = self.reconstruction(self.decoder(z), x)
-        return Elbo(-(reconstruction + kl), reconstruction, kl)
+        return Elbo(self.reconstruction(self.decoder(z), x), kl)
 
     def loss(self, x, rng):
         """What training minimises, reconstruction + β KL, and its terms by name."""
-        bound = self.elbo(x, rng)
-        terms = {"reconstruction": bound.reconstruction, "kl": bound.kl}
-        return bound.reconstruction + self.beta * bound.kl, terms
+        reconstruction, kl = self.elbo(x, rng)
+        return reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl}
 
 
 def dense_vae(shape, hidden, latent, rng, **options):
