@@ -44,9 +44,15 @@ def unfold(x, kernel, stride=1, padding=0, dilation=1):
     """
     window = _window("unfold", kernel, stride, padding, dilation)
     places = _places("unfold", x.shape, *window)
-    xp, (ph, pw) = array_module(x), window[2]
-    padded = xp.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0))) if ph or pw else x
-    return xp.ascontiguousarray(_patches(padded, places, *window))
+    xp, (n, h, w, c), (ph, pw) = array_module(x), x.shape, window[2]
+    if ph or pw:
+        padded = xp.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
+        padded[:, ph:ph + h, pw:pw + w] = x
+        x = padded
+    patches = _patches(x, places, *window)
+    if c == 1:  # kept in the order (kh, kw, C, N, oh, ow): then it is rows of pixels that are copied
+        return xp.ascontiguousarray(patches.transpose(3, 4, 5, 0, 1, 2)).transpose(3, 4, 5, 0, 1, 2)
+    return xp.ascontiguousarray(patches)
 
 
 @primitive
@@ -55,25 +61,39 @@ def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
 
     Raises ValueError where cols has not the shape of the patches of such images.
     """
-    window = (kh, kw), strides, (ph, pw), dilations = _window("fold", kernel, stride, padding, dilation)
-    n, h, w, c = shape = (cols.shape[0], *pair("fold", "size", size, 1), cols.shape[-1])
+    window = _window("fold", kernel, stride, padding, dilation)
+    shape = (cols.shape[0], *pair("fold", "size", size, 1), cols.shape[-1])
     places = _places("fold", shape, *window)
-    expected = (n, *places, kh, kw, c)
+    expected = (shape[0], *places, *window[0], shape[3])
     if cols.shape != expected:
         raise ValueError(f"fold: images {shape} have patches {expected}, not {cols.shape}")
-    xp = array_module(cols)
-    padded = xp.zeros((n, h + 2 * ph, w + 2 * pw, c), cols.dtype)
-    # Entries i and i' of two patches can lie on one pixel only if d (i - i') is a multiple of s. So
-    # s / gcd(s, d) entries in a row never meet, and can be added for all places at once.
-    rows, columns = (s // math.gcd(s, d) for s, d in zip(strides, dilations))
-    if c == 1:
-        columns = 1  # the innermost loop then runs over ow, not over those few entries
-    sums, terms = _patches(padded, places, *window).swapaxes(2, 3), cols.swapaxes(2, 3)
-    for i in range(0, kh, rows):
-        for j in range(0, kw, columns):
-            part = sums[:, :, i:i + rows, :, j:j + columns]
-            part += terms[:, :, i:i + rows, :, j:j + columns]
-    return xp.ascontiguousarray(padded[:, ph:ph + h, pw:pw + w])
+    width = 1 if shape[3] == 1 else _apart(window)  # of one channel, longer runs are added one by one
+    return _add_up(lambda i, columns: cols[:, :, :, i, columns], width, cols, shape, places, window)
+
+
+def _add_up(entries, width, like, shape, places, window):
+    """Images of that shape (N, H, W, C), each pixel the sum of its entries in all patches.
+
+    entries(i, columns) gives those (N, oh, ow, width, C) of row i of the kernel and of a slice of its columns.
+    """
+    (kh, kw), _, (ph, pw), _ = window
+    n, h, w, c = shape
+    padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
+    sums = _patches(padded, places, *window)
+    for i in range(kh):
+        for j in range(0, kw, width):
+            part = sums[:, :, :, i, j:j + width]
+            part += entries(i, slice(j, j + width)).reshape(part.shape)
+    return array_module(like).ascontiguousarray(padded[:, ph:ph + h, pw:pw + w])
+
+
+def _apart(window):
+    """How many columns of the kernel side by side never meet on a pixel, and can be added at once.
+
+    Entries j and j' of two patches lie on one pixel only if d (j - j') is a multiple of s.
+    """
+    _, (_, s), _, (_, d) = window
+    return s // math.gcd(s, d)
 
 
 unfold.defvjp(lambda g, y, x, **window: fold(g, x.shape[1:3], **window))
@@ -115,8 +135,10 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1):
     xp = array_module(x, w)
     y = xp.empty((len(x), *size, w.shape[2]), xp.result_type(x, w))
     for block in _blocks(x, places, w):
-        patches = _matrix(x[block]) @ _matrix(w).T
-        y[block] = fold.__wrapped__(patches.reshape(-1, *places, *w.shape[:3]), size, *window)
+        images, size = _matrix(x[block]), y[block].shape
+        # What is added at once is computed at once, so that it lies in memory in long rows.
+        y[block] = _add_up(lambda i, columns: images @ w[i, columns].reshape(-1, w.shape[3]).T,
+                           _apart(window), y, size, places, window)
     return y
 
 
@@ -127,7 +149,7 @@ def _kernel_gradient(image, values, w, **window):
     """
     gradient = 0
     for block in _blocks(image.data, values.shape[1:3], w):
-        patches = unfold(image[block], w.shape[:2], **window)
+        patches = unfold(image[block], kernel=w.shape[:2], **window)
         gradient = gradient + matmul(_matrix(patches).T, _matrix(values[block]))
     return reshape(gradient, w.shape)
 
