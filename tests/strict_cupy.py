@@ -16,6 +16,7 @@ its own, and an index array's entries that are out of range wrap around.
 
 import operator
 import sys
+import textwrap
 import types
 
 import numpy as np
@@ -211,8 +212,8 @@ class Ufunc:
 class Generator:
     """Draws what NumPy's generator draws, on the device."""
 
-    def __init__(self, seed):
-        self.held = np.random.default_rng(seed)
+    def __init__(self, bits):
+        self.held = bits
 
 
 for _name, _names in DRAWS.items():
@@ -220,6 +221,25 @@ for _name, _names in DRAWS.items():
         return checked(name, getattr(self.held, name), names)(*args, **kwargs)
 
     setattr(Generator, _name, _draw)
+
+
+class ElementwiseKernel:
+    """A kernel of statements that C and Python read alike, for arrays of one precision, T, and numbers."""
+
+    def __init__(self, in_params, out_params, operation, name):
+        self.inputs, self.outputs = ([p.removeprefix("T ") for p in params.split(", ")]
+                                     for params in (in_params, out_params))
+        self.code = compile(textwrap.dedent(operation).replace(";", ""), name, "exec")
+
+    def __call__(self, *args):
+        arrays = {a.dtype for a in args if isinstance(a, ndarray)}
+        if len(arrays) > 1:
+            raise TypeError(f"Type is mismatched: {arrays}")
+        values = dict(zip([*self.inputs, *self.outputs], map(operand, args), strict=True))
+        outputs = {name: values[name] for name in self.outputs}
+        exec(self.code, {"sqrt": np.sqrt}, values)
+        for name, held in outputs.items():
+            held[...] = values[name]
 
 
 def _sent(a, dtype=None):
@@ -265,8 +285,9 @@ def _module():
     cupy.where = _where
     cupy.get_default_memory_pool = Pool
     cupy.ndarray = ndarray
+    cupy.ElementwiseKernel = ElementwiseKernel
     cupy.__version__ = "stand-in"
-    cupy.random = types.SimpleNamespace(default_rng=Generator)
+    cupy.random = types.SimpleNamespace(Philox4x3210=np.random.default_rng, Generator=Generator)
     cupy.cuda = types.SimpleNamespace(
         runtime=types.SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
         Device=Memory,

@@ -78,7 +78,12 @@ def place(x, device):
 
 def random_generator(seed, device="cpu"):
     """A random generator that draws arrays on the device; the same seed gives the same draws there."""
-    return device_module(device).random.default_rng(seed)
+    random = device_module(device).random
+    if device == "cpu":
+        return random.default_rng(seed)
+    # CuPy's default generator would first have to be moved ahead for each of its thousands of threads.
+    # Philox only counts, so that one can be made for every epoch.
+    return random.Generator(random.Philox4x3210(seed))
 
 
 def keep_freed_memory():

@@ -9,6 +9,7 @@ averages. An update runs over blocks that fit the processor's cache, so that eac
 from memory once.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -50,12 +51,17 @@ class Optimizer:
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
         self.moment = xp.zeros((self.moments, self.flat.size), self.flat.dtype)
-        self.views, start = [], 0
-        for p in self.params:
+        length = BLOCK if xp is np else self.flat.size  # a GPU wants few and large operations
+        scratch = xp.empty_like(self.flat[:length])
+        self.views, self.blocks, start = [], [], 0
+        for i, p in enumerate(self.params):
             self.views.append(self.flat[start : start + p.size].reshape(p.shape))
             p.data = self.views[-1]
+            for a in range(0, p.size, length):
+                n = min(length, p.size - a)
+                block = slice(start + a, start + a + n)
+                self.blocks.append((i, slice(a, a + n), self.flat[block], self.moment[:, block], scratch[:n]))
             start += p.size
-        self.scratch = xp.empty_like(self.flat[:BLOCK] if xp is np else self.flat)
 
     def zero_grad(self):
         """Forget the gradients of the last step."""
@@ -69,26 +75,18 @@ class Optimizer:
         that means to wait for the GPU, where the gradients are there: without `check` nobody looks.
         """
         gradients = [self._gradient(p, view) for p, view in zip(self.params, self.views)]
-        xp = array_module(self.flat)
-        if xp is not np:  # a GPU wants few and large operations
-            gradients = [xp.concatenate(gradients)]
         if check:
             _check_finite(gradients)
         if self.clip_norm is not None:
+            xp = array_module(self.flat)
             norm = xp.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients))
             scale = (self.clip_norm / xp.maximum(norm, self.clip_norm)).astype(self.flat.dtype)
             gradients = [g * scale for g in gradients]
         self.steps += 1
-        start, length = 0, max(len(self.scratch), 1)
-        for gradient in gradients:
-            for a in range(0, len(gradient), length):
-                g = gradient[a : a + length]
-                block = slice(start, start + len(g))
-                p = self.flat[block]
-                if self.weight_decay:
-                    p *= 1 - self.lr * self.weight_decay
-                self._update(p, g, self.moment[:, block], self.scratch[: len(g)])
-                start += len(g)
+        for i, part, p, moment, scratch in self.blocks:
+            if self.weight_decay:
+                p *= 1 - self.lr * self.weight_decay
+            self._update(p, gradients[i][part], moment, scratch)
 
     def _gradient(self, p, view):
         """The gradient of a parameter, as one row of numbers."""
@@ -174,17 +172,29 @@ class Adam(Optimizer):
         super().__init__(params, lr, weight_decay, clip_norm)
 
     def _update(self, p, g, moment, scratch):
-        xp = array_module(p)
-        m, v = moment
-        beta1, beta2 = self.betas
+        xp, (m, v), (beta1, beta2) = array_module(p), moment, self.betas
+        scale_m = (1 - beta1) / (1 - beta1**self.steps)
+        scale_v = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
+        rate, eps = self.lr * scale_m / scale_v, self.eps / scale_v
+        if xp is not np:
+            _adam_kernel(xp)(g, beta1, beta2, rate, eps, m, v, p)
+            return
         m *= beta1
         m += g
         v *= beta2
-        v += xp.multiply(g, g, out=scratch)
-        scale_m = (1 - beta1) / (1 - beta1**self.steps)
-        scale_v = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
-        root = xp.sqrt(v, out=scratch)
-        root += self.eps / scale_v
-        step = xp.divide(m, root, out=scratch)
-        step *= self.lr * scale_m / scale_v
+        v += np.multiply(g, g, out=scratch)
+        root = np.sqrt(v, out=scratch)
+        root += eps
+        step = np.divide(m, root, out=scratch)
+        step *= rate
         p -= step
+
+
+@functools.cache
+def _adam_kernel(cupy):
+    """The same update as one kernel on the GPU, where every operation costs some microseconds to start."""
+    return cupy.ElementwiseKernel("T g, T beta1, T beta2, T rate, T eps", "T m, T v, T p", """
+        m = beta1 * m + g;
+        v = beta2 * v + g * g;
+        p -= rate * m / (sqrt(v) + eps);
+    """, "adam")
