@@ -36,6 +36,7 @@ FUNCTIONS = {  # and the arguments that they take
     "concatenate": ("arrays", "axis"),
     "empty": ("shape", "dtype"),
     "empty_like": ("prototype",),
+    "matmul": ("out",),
     "ones": ("shape", "dtype"),
     "ones_like": ("a",),
     "pad": ("array", "pad_width"),

@@ -68,7 +68,8 @@ def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
     if cols.shape != expected:
         raise ValueError(f"fold: images {shape} have patches {expected}, not {cols.shape}")
     width = 1 if shape[3] == 1 else _apart(window)  # of one channel, longer runs are added one by one
-    return _add_up(lambda i, columns: cols[:, :, :, i, columns], width, cols, shape, places, window)
+    images = _add_up(lambda i, columns: cols[:, :, :, i, columns], width, cols, shape, places, window)
+    return array_module(cols).ascontiguousarray(images)
 
 
 def _add_up(entries, width, like, shape, places, window):
@@ -84,7 +85,7 @@ def _add_up(entries, width, like, shape, places, window):
         for j in range(0, kw, width):
             part = sums[:, :, :, i, j:j + width]
             part += entries(i, slice(j, j + width)).reshape(part.shape)
-    return array_module(like).ascontiguousarray(padded[:, ph:ph + h, pw:pw + w])
+    return padded[:, ph:ph + h, pw:pw + w]
 
 
 def _apart(window):
@@ -116,7 +117,7 @@ def conv2d(x, w, stride=1, padding=0, dilation=1):
     y = xp.empty((len(x), *places, w.shape[3]), xp.result_type(x, w))
     for block in _blocks(x, places, w):
         patches = unfold.__wrapped__(x[block], *window)  # the body of the primitive, on arrays
-        y[block] = (_matrix(patches) @ _matrix(w)).reshape(y[block].shape)
+        xp.matmul(_matrix(patches), _matrix(w), out=_matrix(y[block]))
     return y
 
 
