@@ -28,7 +28,10 @@ def main(argv=None):
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
     run = p.add_subparsers(dest="command").add_parser("all", help="run every demo and sum up all claims")
     common_options(run, images=True)
-    args = p.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in dict(catalogue()):
+        p.error(f"one demo is run with: python -m demos.{' '.join(words)}")
+    args = p.parse_args(words)
     if args.command == "all":
         return run_all(args)
     if args.names:

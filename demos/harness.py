@@ -52,12 +52,13 @@ def whole(least):
     return convert
 
 
-def real(least=0.0, above=None):
-    """An argparse type: a finite number, above `above` if that is given, else not below `least`."""
+def real(least=0.0, above=None, below=math.inf):
+    """An argparse type: a number above `above` if that is given, else not below `least`; below `below`."""
     def convert(text):
         number = float(text)
-        if not (number > above if above is not None else number >= least) or math.isinf(number):
+        if not (number > above if above is not None else number >= least) or not number < below:
             bound = f"above {above:g}" if above is not None else f"not below {least:g}"
+            bound += f" and below {below:g}" if below < math.inf else ""
             raise argparse.ArgumentTypeError(f"must be a finite number {bound}, not {text}")
         return number
     convert.__name__ = "number"

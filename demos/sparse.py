@@ -33,10 +33,9 @@ def main(argv=None):
     p = parser("sparse", __doc__, epochs=EPOCHS)
     p.add_argument("--units", type=whole(1), default=UNITS, help=f"code units (default: {UNITS})")
     p.add_argument("--l1", type=real(above=0), default=0.45, help="λ, the weight of L1 (default: 0.45)")
-    p.add_argument("--rho", type=real(above=0), default=0.05,
+    p.add_argument("--rho", type=real(above=0, below=1), default=0.05,
                    help="ρ, the mean activation that the KL penalty asks for (default: 0.05)")
     args = p.parse_args(argv)
-    losses.check_rho(args.rho)
     epochs = chosen_epochs(args, EPOCHS[args.data])
 
     report = Report("sparse", args)

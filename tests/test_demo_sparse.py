@@ -20,6 +20,14 @@ def test_quick_sparse(run_quick):
         assert all(metrics[kind][name]["squared_error"] > 0 for name in sparse.NAMES)
 
 
+@pytest.mark.parametrize("rho", ["0", "1", "2", "nan"])
+def test_rho_is_a_mean_activation(tmp_path, capsys, rho):
+    with pytest.raises(SystemExit):
+        sparse.main(["--out", str(tmp_path), "--rho", rho])
+    assert f"--rho: must be a finite number above 0 and below 1, not {rho}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 # --- L1 and the prior ----------------------------------------------------------------------------
 
 def test_laplace_prior_is_a_density():

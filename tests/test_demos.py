@@ -283,6 +283,13 @@ def test_exit_status(capsys, outcome, status, message):
     assert capsys.readouterr().err.strip().startswith(message)
 
 
+def test_a_demo_by_its_name_alone(capsys):
+    with pytest.raises(SystemExit) as caught:
+        program.main(["vae", "--quick"])
+    assert caught.value.code == 2
+    assert "one demo is run with: python -m demos.vae --quick" in capsys.readouterr().err
+
+
 def test_programming_errors_keep_their_traceback():
     def main():
         raise TypeError("a bug")
