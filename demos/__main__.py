@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import pkgutil
+import shlex
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ def main(argv=None):
     common_options(run, images=True)
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] in dict(catalogue()):
-        p.error(f"one demo is run with: python -m demos.{' '.join(words)}")
+        p.error(f"one demo is run with: python -m demos.{shlex.join(words)}")
     args = p.parse_args(words)
     if args.command == "all":
         return run_all(args)

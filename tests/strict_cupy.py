@@ -48,7 +48,7 @@ FUNCTIONS = {  # and the arguments that they take
     "linalg.eigvalsh": ("a",),
 }
 METHODS = {
-    "all": ("axis",), "any": ("axis",), "argmax": ("axis",), "astype": ("dtype",), "copy": (),
+    "all": ("axis",), "any": ("axis",), "argmax": ("axis",), "astype": ("dtype", "copy"), "copy": (),
     "max": ("axis", "keepdims"), "mean": ("axis", "keepdims"), "min": ("axis", "keepdims"),
     "reshape": (), "squeeze": ("axis",), "sum": ("axis", "keepdims"), "swapaxes": (), "transpose": (),
 }
@@ -211,10 +211,10 @@ class Ufunc:
 
 
 class Generator:
-    """Draws what NumPy's generator draws, on the device."""
+    """Draws what NumPy's generator draws, on the device; in place of the source of random bits it takes one."""
 
-    def __init__(self, bits):
-        self.held = bits
+    def __init__(self, numpys):
+        self.held = numpys
 
 
 for _name, _names in DRAWS.items():
@@ -291,6 +291,7 @@ def _module():
     cupy.random = types.SimpleNamespace(Philox4x3210=np.random.default_rng, Generator=Generator)
     cupy.cuda = types.SimpleNamespace(
         runtime=types.SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
+        nvrtc=types.SimpleNamespace(getVersion=lambda: (13, 0)),
         Device=Memory,
     )
     return cupy

@@ -75,6 +75,12 @@ def test_nats_per_example(loss, formula, arrays):
         assert loss(*image).item() == pytest.approx(once, rel=1e-12)
 
 
+@pytest.mark.parametrize("target", [np.float64, np.float32, np.float16, np.int64, np.bool_])
+def test_bernoulli_nll_has_the_precision_of_numpys_arithmetic(target):
+    logits, x = np.linspace(-3, 3, 8, dtype=np.float32).reshape(2, 4), np.eye(2, 4, dtype=target)
+    assert losses.bernoulli_nll(Tensor(logits), Tensor(x)).dtype == (x * logits).dtype
+
+
 @pytest.mark.parametrize("loss, formula", [(losses.mse, lambda p, t: (p - t) / N),
                                            (losses.bernoulli_nll, lambda l, t: (sigmoid(l) - t) / N)])
 def test_gradient_formula(loss, formula):

@@ -423,6 +423,28 @@ def test_inputs_are_left_as_they_were(name):
             np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 7, 128, 2049, 300_000])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "i4", "u1", "?"])
+def test_the_gradient_of_a_bias_is_summed_precisely(rows, dtype):
+    """However many rows there are, and also what is no floating-point number."""
+    x = (np.random.default_rng(0).random((rows, 3)) * 2).astype(dtype)
+    y = ops.sum_to(Tensor(x), (3,)).data
+    assert y.dtype == x.sum(axis=0).dtype
+    if dtype != "f2":  # which NumPy adds up in the precision of a float16
+        np.testing.assert_allclose(y, x.astype("f8").sum(axis=0), rtol=1e-5)
+
+
+def test_the_gradient_of_a_mean_is_precise():
+    """Its entries are one number, which broadcasting repeats without storing it."""
+    b = Tensor(np.zeros((), np.float32), requires_grad=True)
+    g, = grad(ops.mean(Tensor(np.ones((3000, 1000), np.float32)) + b), [b])
+    assert g.item() == pytest.approx(1, rel=1e-4)
+
+
+def test_comparisons_know_large_numbers():
+    assert ops.isfinite(1e300).data and not ops.equal(2**24 + 1, 2**24).data
+
+
 @pytest.mark.parametrize("name", COMPARISONS)
 @pytest.mark.parametrize("other", [CONST, 0.5, Tensor(CONST), np.float64(2)], ids=repr)
 def test_comparisons_are_numpys_and_constant(name, other):

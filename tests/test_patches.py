@@ -272,6 +272,14 @@ def test_the_kernel_is_not_flipped():
     np.testing.assert_array_equal(conv_transpose2d(x, w, padding=1).data[0, :, :, 0], w[:, :, 0, 0])
 
 
+@pytest.mark.parametrize("c_in, c_out", [(0, 2), (2, 0)])
+def test_there_may_be_no_channels(c_in, c_out):
+    x, w = Tensor(np.ones((2, 4, 4, c_in)), requires_grad=True), Tensor(np.ones((2, 2, c_in, c_out)))
+    y = ops.conv2d(x, w, stride=2)
+    assert y.shape == (2, 2, 2, c_out) and not y.data.any()
+    assert grad(y, x, np.ones(y.shape)).shape == x.shape
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_precision_is_kept(dtype):
     x = Tensor(draw(2, 6, 6, 2).astype(dtype), requires_grad=True)

@@ -203,7 +203,7 @@ def primitive(body):
             raise TypeError(f"{body.__name__} has no rules yet: give it one for each input with defvjp")
         if len(args) != len(operation.rules) and not variadic:
             args, params = bind(args, params)
-        inputs, arrays, differentiable = operands(args)
+        inputs, arrays, differentiable = _operands(args)
         if defaults:
             params = {**defaults, **params}
         try:
@@ -239,9 +239,9 @@ def primitive(body):
     return operation
 
 
-def operands(args):
+def _operands(args):
     """The inputs (Tensors and numbers), what the body sees of them, and whether one requires a gradient."""
-    inputs, arrays, differentiable = [], [], None
+    inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
     for a in args:
         if isinstance(a, np.generic):
             a = a.item()
@@ -254,7 +254,7 @@ def operands(args):
         else:
             arrays.append(a)
     if differentiable is None and args:
-        return operands([Tensor(float(a)) for a in args])  # numbers alone become float32
+        return _operands([Tensor(float(a)) for a in args])  # numbers alone become float32
     return inputs, arrays, differentiable
 
 
@@ -350,7 +350,7 @@ def _vjp(node, i, g, y):
     if gx is None:
         raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
     gx = gx if isinstance(gx, Tensor) else Tensor(gx)
-    if gx.data.shape != x.data.shape:  # x.shape would be a call, for every rule
+    if gx.data.shape != x.data.shape:  # of .data: the property costs a call in every rule
         try:
             gx = sum_to(gx, shape=x.shape)
         except ValueError as error:
@@ -383,9 +383,13 @@ def sum_to(x, shape):
     if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, x.shape[lead:])):
         raise ValueError(f"sum_to: shape {shape} does not broadcast to {x.shape}")
     stretched = [i for i, n in enumerate(shape, lead) if n == 1 and x.shape[i] != 1]
-    if lead and not stretched:  # the gradient of a bias: as a product it is much faster than NumPy's sum
+    if lead and not stretched and isinstance(x, np.ndarray) and x.dtype.char in "fd":
+        # The gradient of a bias. NumPy is slow to sum many short rows; products with ones are fast,
+        # and precise as long as each adds up few rows.
         rows, columns = math.prod(x.shape[:lead]), math.prod(shape)
-        return (array_module(x).ones(rows, x.dtype) @ x.reshape(rows, columns)).reshape(shape)
+        few = math.gcd(rows, 1024)
+        sums = np.ones(few, x.dtype) @ x.reshape(rows // few, few, columns)
+        return sums.sum(axis=0).reshape(shape)
     return x.sum(axis=(*range(lead), *stretched), keepdims=True).reshape(shape)
 
 

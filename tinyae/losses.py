@@ -51,13 +51,13 @@ def bernoulli_terms(logits, target):
     xp = array_module(logits, target)
     t = xp.abs(logits, out=xp.empty_like(logits))
     t = xp.exp(xp.negative(t, out=t), out=t)
-    # The digits of t that 1 + t loses are below the precision of the sum over the pixels. To keep them
-    # takes log1p, in which NumPy is ten times slower on processors without AVX-512.
+    # 1 + t loses at most 6e-8 nats a pixel in float32. To keep them takes log1p, in which NumPy is
+    # several times slower on processors without AVX-512.
     t += 1
     t = xp.log(t, out=t)
     t += ops.relu.__wrapped__(logits)
-    t -= target * logits
-    return t
+    y = target * logits
+    return xp.subtract(t, y, out=y)
 
 
 bernoulli_terms.defvjp(

@@ -51,7 +51,7 @@ class Optimizer:
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
         self.moment = xp.zeros((self.moments, self.flat.size), self.flat.dtype)
-        length = BLOCK if xp is np else self.flat.size  # a GPU wants few and large operations
+        length = BLOCK if xp is np else max(1, *(p.size for p in self.params))  # a GPU wants few operations
         scratch = xp.empty_like(self.flat[:length])
         self.views, self.blocks, start = [], [], 0
         for i, p in enumerate(self.params):
@@ -94,7 +94,7 @@ class Optimizer:
             raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change its "
                                "values in place, or make a new optimiser")
         g = array_module(view).zeros_like(view) if p.grad is None else p.grad.data
-        return g.reshape(-1)
+        return g.reshape(-1).astype(view.dtype, copy=False)
 
     def _update(self, p, g, moment, scratch):
         """Update one block of parameters p in place, given its gradient and running averages."""

@@ -103,7 +103,7 @@ EXERCISES = _exercises(
     ("l1", ("l1",), (
         "|h| has the slope 1 on the right of 0 and -1 on the left.",
         "np.sign is 0 at 0. Averaged over N, the length of the first axis.")),
-    ("gaussian_kl", ("gaussian_kl",), (
+    ("gaussian_kl", ("gaussian_kl_terms", "gaussian_kl"), (
         "Write σ² as exp(log_var), and ln σ² as log_var, before you differentiate.",
         "d exp(l)/dl = exp(l), which is σ² itself. The ½ stays in one of the two gradients.")),
     ("reparameterize", ("reparameterize",), (

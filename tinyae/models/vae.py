@@ -15,13 +15,14 @@ from .networks import conv_networks, dense_networks
 
 
 class Elbo(NamedTuple):
-    """The two terms of the bound, in nats per example, and the bound itself, `elbo`."""
+    """The two terms of the bound, both of them costs in nats per example; `elbo` is the bound itself."""
 
     reconstruction: Tensor
     kl: Tensor
 
     @property
     def elbo(self):
+        """The bound: -(reconstruction + kl)."""
         return -(self.reconstruction + self.kl)
 
 

@@ -29,8 +29,8 @@ from ..backend import array_module
 from .matmul import matmul
 from .shape import reshape
 
-# Patches of a whole batch are (k / s)² times its size. So the convolutions make about so many
-# elements at a time: 2 MB of float32, which are still in the processor's cache when they are used.
+# Patches of a whole batch are (k / s)² times its size. So the convolutions work on blocks of it whose
+# patches have about so many elements: 2 MB of float32, still in the processor's cache when they are used.
 BLOCK = 1 << 19
 
 
@@ -67,34 +67,38 @@ def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
     expected = (shape[0], *places, *window[0], shape[3])
     if cols.shape != expected:
         raise ValueError(f"fold: images {shape} have patches {expected}, not {cols.shape}")
-    width = 1 if shape[3] == 1 else _apart(window)  # of one channel, longer runs are added one by one
-    images = _add_up(lambda i, columns: cols[:, :, :, i, columns], width, cols, shape, places, window)
+    height, width = _apart(window)
+    if shape[3] == 1:
+        width = 1  # the innermost loop then runs over ow, not over those few entries
+    images = _add_up(lambda rows, columns: cols[:, :, :, rows, columns], height, width,
+                     cols, shape, places, window)
     return array_module(cols).ascontiguousarray(images)
 
 
-def _add_up(entries, width, like, shape, places, window):
+def _add_up(entries, height, width, like, shape, places, window):
     """Images of that shape (N, H, W, C), each pixel the sum of its entries in all patches.
 
-    entries(i, columns) gives those (N, oh, ow, width, C) of row i of the kernel and of a slice of its columns.
+    entries(rows, columns) gives those in a part of the kernel, two slices of that height and width, in the
+    order (N, oh, ow, rows, columns, C).
     """
     (kh, kw), _, (ph, pw), _ = window
     n, h, w, c = shape
     padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
     sums = _patches(padded, places, *window)
-    for i in range(kh):
+    for i in range(0, kh, height):
         for j in range(0, kw, width):
-            part = sums[:, :, :, i, j:j + width]
-            part += entries(i, slice(j, j + width)).reshape(part.shape)
+            rows, columns = slice(i, i + height), slice(j, j + width)
+            part = sums[:, :, :, rows, columns]
+            part += entries(rows, columns).reshape(part.shape)
     return padded[:, ph:ph + h, pw:pw + w]
 
 
 def _apart(window):
-    """How many columns of the kernel side by side never meet on a pixel, and can be added at once.
+    """How many rows and columns of the kernel never meet on a pixel, so that they can be added at once.
 
     Entries j and j' of two patches lie on one pixel only if d (j - j') is a multiple of s.
     """
-    _, (_, s), _, (_, d) = window
-    return s // math.gcd(s, d)
+    return tuple(s // math.gcd(s, d) for s, d in zip(window[1], window[3]))
 
 
 unfold.defvjp(lambda g, y, x, **window: fold(g, x.shape[1:3], **window))
@@ -134,12 +138,16 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1):
     window = _window("conv_transpose2d", w.shape[:2], stride, padding, dilation)
     places, size = x.shape[1:3], _transposed_size(x.shape, *window, output_padding)
     xp = array_module(x, w)
-    y = xp.empty((len(x), *size, w.shape[2]), xp.result_type(x, w))
+    if xp is not np:  # a GPU wants few and large operations
+        patches = (_matrix(x) @ _matrix(w).T).reshape(len(x), *places, *w.shape[:3])
+        return fold.__wrapped__(patches, size, *window)
+    y = np.empty((len(x), *size, w.shape[2]), np.result_type(x, w))
     for block in _blocks(x, places, w):
-        images, size = _matrix(x[block]), y[block].shape
-        # What is added at once is computed at once, so that it lies in memory in long rows.
-        y[block] = _add_up(lambda i, columns: images @ w[i, columns].reshape(-1, w.shape[3]).T,
-                           _apart(window), y, size, places, window)
+        # Of each row of patches, what can be added at once is computed at once, and so lies in memory
+        # side by side with its neighbours on the image.
+        values, shape = _matrix(x[block]), y[block].shape
+        y[block] = _add_up(lambda rows, columns: values @ _matrix(w[rows, columns]).T, 1, _apart(window)[1],
+                           y, shape, places, window)
     return y
 
 

@@ -14,7 +14,7 @@ from .shape import axes_of, reshape
 
 
 def _kept(y, x, axis, keepdims):
-    """y, a reduction of x, with its reduced axes kept as size one, so that it broadcasts against x."""
+    """y, a reduction of x, in a shape that broadcasts against x: reduced axes are kept as size one."""
     if keepdims or y.ndim in (0, x.ndim):
         return y
     axes = axes_of("reduction", axis, x.ndim)
