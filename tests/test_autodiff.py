@@ -704,8 +704,9 @@ def cupy(monkeypatch):
         return module.gpus
 
     module = types.ModuleType("cupy")
-    module.cuda = types.SimpleNamespace(runtime=types.SimpleNamespace(
-        getDeviceCount=get_device_count, CUDARuntimeError=CUDARuntimeError))
+    module.cuda = types.SimpleNamespace(
+        runtime=types.SimpleNamespace(getDeviceCount=get_device_count, CUDARuntimeError=CUDARuntimeError),
+        nvrtc=types.SimpleNamespace(getVersion=lambda: (13, 0)))
     monkeypatch.setitem(sys.modules, "cupy", module)
     return module
 
@@ -716,6 +717,15 @@ def test_device_module_without_a_gpu_says_what_is_missing(cupy, gpus, reason):
     for use in lambda: device_module("gpu"), lambda: to_device(np.ones(2), "gpu"):
         with pytest.raises(RuntimeError, match=f"CuPy is installed.*{reason}"):
             use()
+
+
+def test_device_module_without_the_libraries_of_cuda(cupy):
+    def get_version():
+        raise RuntimeError("libnvrtc.so.13 is missing\nand more")
+
+    cupy.gpus, cupy.cuda.nvrtc.getVersion = 1, get_version
+    with pytest.raises(RuntimeError, match=r"finds a GPU but not .* pip install .* \(libnvrtc.so.13 is missing\)$"):
+        device_module("gpu")
 
 
 def test_device_module_with_a_gpu_is_cupy(cupy):

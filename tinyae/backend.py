@@ -14,6 +14,7 @@ import sys
 import numpy as np
 
 DEVICES = ("cpu", "gpu")
+INSTALL = "pip install --editable '.[cuda13]' (or cuda12, to match the driver)"
 
 
 def array_module(*arrays):
@@ -34,7 +35,7 @@ def device_module(device):
     """numpy for 'cpu', cupy for 'gpu'.
 
     Raises ValueError for another name, and RuntimeError that says what is missing where there is
-    no CuPy or no GPU.
+    no CuPy, no GPU, or none of the libraries of CUDA that CuPy computes with.
     """
     if device not in DEVICES:
         raise ValueError(f"device must be one of {DEVICES}, not {device!r}")
@@ -43,10 +44,7 @@ def device_module(device):
     try:
         import cupy
     except ModuleNotFoundError as error:
-        raise RuntimeError(
-            "the GPU needs CuPy, which is not installed: pip install --editable '.[cuda13]' "
-            "(or cuda12, to match the driver)"
-        ) from error
+        raise RuntimeError(f"the GPU needs CuPy, which is not installed: {INSTALL}") from error
     except ImportError as error:
         raise RuntimeError(f"CuPy is installed but cannot be imported ({error})") from error
     try:
@@ -55,6 +53,11 @@ def device_module(device):
         raise RuntimeError(f"CuPy is installed but finds no usable GPU ({error})") from error
     if count == 0:
         raise RuntimeError("CuPy is installed but finds no GPU on this machine")
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except (ImportError, RuntimeError) as error:
+        problem = str(error).strip().partition("\n")[0]
+        raise RuntimeError(f"CuPy finds a GPU but not the libraries of CUDA: {INSTALL} ({problem})") from error
     return cupy
 
 
