@@ -44,7 +44,7 @@ class Reference:
             out.flat[place] += value
         return out
 
-    def reshape(self, x, shape):  # NumPy 2.0 does not know the name
+    def reshape(self, x, shape):  # of which NumPy 2.0 has another name
         return np.reshape(x, shape)
 
     def sum_to(self, x, shape):

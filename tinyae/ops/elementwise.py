@@ -97,11 +97,17 @@ def sigmoid(x):
 @primitive
 def softplus(x):
     """ln(1 + eˣ) as max(x, 0) + ln(1 + e^-|x|), which never overflows; dy/dx = sigmoid(x)."""
-    xp = array_module(x)
-    t = xp.abs(x, out=xp.empty_like(x))
-    xp.log1p(xp.exp(xp.negative(t, out=t), out=t), out=t)
+    t = exp_minus_abs(x)
+    array_module(x).log1p(t, out=t)
     t += _positive_part(x)
     return t
+
+
+def exp_minus_abs(x):
+    """e^-|x| of an array, in memory of its own: never above 1."""
+    xp = array_module(x)
+    t = xp.abs(x, out=xp.empty_like(x))
+    return xp.exp(xp.negative(t, out=t), out=t)
 
 
 @primitive

@@ -44,13 +44,12 @@ def unfold(x, kernel, stride=1, padding=0, dilation=1):
     """
     window = _window("unfold", kernel, stride, padding, dilation)
     places = _places("unfold", x.shape, *window)
-    xp, (n, h, w, c), (ph, pw) = array_module(x), x.shape, window[2]
-    if ph or pw:
-        padded = xp.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
-        padded[:, ph:ph + h, pw:pw + w] = x
-        x = padded
-    patches = _patches(x, places, *window)
-    if c == 1:  # kept in the order (kh, kw, C, N, oh, ow): then it is rows of pixels that are copied
+    padded = x
+    if any(window[2]):
+        padded, inside = _bordered(x, x.shape, window[2])
+        inside[...] = x
+    xp, patches = array_module(x), _patches(padded, places, *window)
+    if x.shape[3] == 1:  # kept in the order (kh, kw, C, N, oh, ow): then it is rows of pixels that are copied
         return xp.ascontiguousarray(patches.transpose(3, 4, 5, 0, 1, 2)).transpose(3, 4, 5, 0, 1, 2)
     return xp.ascontiguousarray(patches)
 
@@ -81,16 +80,15 @@ def _add_up(entries, height, width, like, shape, places, window):
     entries(rows, columns) gives those in a part of the kernel, two slices of that height and width, in the
     order (N, oh, ow, rows, columns, C).
     """
-    (kh, kw), _, (ph, pw), _ = window
-    n, h, w, c = shape
-    padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
+    (kh, kw), _, padding, _ = window
+    padded, inside = _bordered(like, shape, padding)
     sums = _patches(padded, places, *window)
     for i in range(0, kh, height):
         for j in range(0, kw, width):
             rows, columns = slice(i, i + height), slice(j, j + width)
             part = sums[:, :, :, rows, columns]
             part += entries(rows, columns).reshape(part.shape)
-    return padded[:, ph:ph + h, pw:pw + w]
+    return inside
 
 
 def _apart(window):
@@ -199,6 +197,13 @@ def upsample_nearest2d(x, scale):
     sh, sw = pair("upsample_nearest2d", "scale", scale, 1)
     blocks = broadcast_to(reshape(x, (n, h, 1, w, 1, c)), (n, h, sh, w, sw, c))
     return reshape(blocks, (n, h * sh, w * sw, c))
+
+
+def _bordered(like, shape, padding):
+    """Zeros in place of images of that shape with the padding round them, and a view of the images in it."""
+    (n, h, w, c), (ph, pw) = shape, padding
+    padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
+    return padded, padded[:, ph:ph + h, pw:pw + w]
 
 
 def _patches(padded, places, kernel, stride, padding, dilation):
