@@ -1,4 +1,4 @@
-from . import corruption, data, losses, models, nn, ops, optim, penalties, sampling
+from . import corruption, data, distributions, losses, models, nn, ops, optim, penalties
 from .autodiff import Tensor, grad, no_grad, primitive
 from .backend import device_module as device
 from .gradcheck import GradientError, NotDifferentiable, gradcheck

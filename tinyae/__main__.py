@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from . import data, gradcheck, losses, models, ops, optim, training
+from . import data, distributions, gradcheck, models, ops, optim, training
 from .backend import DEVICES, device_module
 
 
@@ -44,7 +44,7 @@ def check(xp, device):
 
     digits, _ = data.strokes(64, rng)
     networks = models.conv_networks((28, 28, 1), (4, 8), 4, rng)
-    model = models.Autoencoder(*networks, losses.bernoulli_nll).to(device)
+    model = models.Autoencoder(*networks, distributions.Bernoulli).to(device)
     history = training.fit(model, optim.Adam(model.parameters(), 1e-2), digits, epochs=5, batch_size=32,
                            rng=rng, stream=io.StringIO())
     before, after = (record["train"]["loss"] for record in (history[0], history[-1]))

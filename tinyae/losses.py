@@ -1,32 +1,27 @@
 """Losses, all in nats per example: summed over the dimensions of an example, averaged over the batch.
 
-A reconstruction loss is -ln p(x | h) for the distribution that the decoder's output stands for
-(Deep Learning, section 14.4): Bernoulli pixels give the cross-entropy, a Gaussian of fixed
-variance gives the squared error. With one rule for sums and means, losses and penalties of
-different models add up without further factors.
+With one rule for sums and means, losses and penalties of different models add up without further
+factors. A reconstruction loss is -ln p(x | h) for the distribution that the decoder's output stands
+for (Deep Learning, section 14.4): those distributions are in `tinyae.distributions`.
 """
-
-import math
 
 import numpy as np
 
 from . import ops
-from .autodiff import primitive
+from .autodiff import Tensor
 from .backend import array_module
-from .jacobian import jacobian_penalty  # a penalty like those below, in a file of its own
-from .ops.elementwise import exp_minus_abs
 
 
-def _check(name, *operands):
+def check_batch(name, *operands):
     """Refuse operands of different shapes, which would broadcast in silence, and what is no batch."""
     shapes = [x.shape for x in operands]
     if len(set(shapes)) > 1:
         raise ValueError(f"{name}: the shapes must be equal, not {', '.join(map(str, shapes))}")
-    if not shapes[0]:
-        raise ValueError(f"{name}: expected a batch of examples (N, ...), got a single number")
+    if not shapes[0] or not shapes[0][0]:
+        raise ValueError(f"{name}: expected a batch of examples (N, ...), got the shape {shapes[0]}")
 
 
-def _per_example(terms, factor=1.0):
+def per_example(terms, factor=1.0):
     """The mean over the batch of the sum over all other axes, times a factor."""
     return ops.sum(terms) * (factor / terms.shape[0])
 
@@ -37,108 +32,47 @@ def mse(prediction, target):
     The ½ makes the gradient x̂ - x at each example's output. Shapes (N, ...); raises ValueError
     where they differ.
     """
-    _check("mse", prediction, target)
+    check_batch("mse", prediction, target)
     error = prediction - target
-    return _per_example(error * error, 0.5)
+    return per_example(error * error, 0.5)
 
 
-@primitive
-def bernoulli_terms(logits, target):
-    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise.
+def cross_entropy(logits, labels):
+    """-ln p(y) with p = softmax(logits): logsumexp(l) - l_y, for logits (N, K) and labels (N,).
 
-    As max(l, 0) - x l + ln(1 + e^-|l|) it never overflows and is right where p rounds to 0 or 1. The
-    derivative is p - x in l, and -l in x.
+    Its gradient at each example's logits is p less the one-hot vector of y (Deep Learning, section
+    6.2.2.3). Raises ValueError for other shapes, and for labels that are no integers in [0, K).
     """
-    xp, t = array_module(logits, target), exp_minus_abs(logits)
-    # 1 + t loses at most 6e-8 nats a pixel in float32. To keep them takes log1p, in which NumPy is
-    # several times slower on processors without AVX-512.
-    t += 1
-    t = xp.log(t, out=t)
-    t += ops.relu.__wrapped__(logits)
-    y = target * logits
-    return xp.subtract(t, y, out=y)
+    if logits.ndim != 2 or tuple(labels.shape) != logits.shape[:1]:
+        raise ValueError("cross_entropy: expected logits (N, K) and labels (N,), "
+                         f"not {logits.shape} and {tuple(labels.shape)}")
+    check_batch("cross_entropy", logits)
+    return per_example(ops.logsumexp(logits, axis=1) - ops.sum(logits * one_hot(labels, logits), axis=1))
 
 
-bernoulli_terms.defvjp(
-    lambda g, y, logits, target: g * (ops.sigmoid(logits) - target),
-    lambda g, y, logits, target: -g * logits,
-)
-
-
-def bernoulli_nll(logits, target):
-    """Cross-entropy -Σ x ln p + (1 - x) ln(1 - p) with p = sigmoid(logits), for targets in [0, 1].
-
-    Its gradient at each example's logits is p - x. Shapes (N, ...); raises ValueError where they differ.
-    """
-    _check("bernoulli_nll", logits, target)
-    return _per_example(bernoulli_terms(logits, target))
-
-
-bernoulli_nll.mean = ops.sigmoid  # turns the decoder's output into the mean of p(x | h)
-
-
-def mean_of(reconstruction, output):
-    """The mean of p(x | h), for a reconstruction loss and a decoder's output: by default that output."""
-    return getattr(reconstruction, "mean", lambda output: output)(output)
-
-
-def gaussian_nll(mean, log_var, target):
-    """-ln N(x; mean, exp(log_var)) = ½ Σ ln 2π + log_var + (x - mean)² / exp(log_var).
-
-    Shapes (N, ...); raises ValueError where they differ.
-    """
-    _check("gaussian_nll", mean, log_var, target)
-    error = target - mean
-    return _per_example(log_var + error * error * ops.exp(-log_var) + math.log(2 * math.pi), 0.5)
-
-
-@primitive
-def gaussian_kl_terms(mean, log_var):
-    """½ (exp(log_var) + mean² - 1 - log_var), elementwise.
-
-    The derivative is the mean in the mean, and ½ (exp(log_var) - 1) in the log-variance.
-    """
-    return 0.5 * (array_module(mean, log_var).exp(log_var) + mean * mean - 1 - log_var)
-
-
-gaussian_kl_terms.defvjp(
-    lambda g, y, mean, log_var: g * mean,
-    lambda g, y, mean, log_var: g * (0.5 * ops.exp(log_var) - 0.5),
-)
-
-
-def gaussian_kl(mean, log_var, prior_mean=None, prior_log_var=None):
-    """KL(q ‖ p) of diagonal Gaussians q = N(mean, exp(log_var)), p = N(prior_mean, exp(prior_log_var)).
-
-    By default p = N(0, I), the prior of a variational autoencoder, and the divergence is
-
-        ½ Σ exp(log_var) + mean² - 1 - log_var           (Kingma and Welling 2014, appendix B)
-
-    Another prior is made N(0, I) by a shift and a scale of both, which change no divergence. mean
-    and log_var have shape (N, ...) and the prior's must broadcast to it; else ValueError.
-    """
-    _check("gaussian_kl", mean, log_var)
-    shape = mean.shape
-    if prior_mean is not None:
-        mean = mean - prior_mean
-    if prior_log_var is not None:
-        mean = mean * ops.exp(-0.5 * (prior_log_var + 0 * log_var))
-        log_var = log_var - prior_log_var
-    if mean.shape != shape or log_var.shape != shape:
-        raise ValueError(f"gaussian_kl: the prior must broadcast to shape {shape}, not beyond it")
-    return _per_example(gaussian_kl_terms(mean, log_var))
+def one_hot(labels, logits):
+    """Rows with a one at each label's place, in the shape, precision and device of the logits."""
+    labels = labels.data if isinstance(labels, Tensor) else labels
+    kinds = logits.shape[1]
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"cross_entropy: labels must be integers, not {labels.dtype}")
+    # A GPU would have to be waited for in every step.
+    if isinstance(labels, np.ndarray) and ((labels < 0) | (labels >= kinds)).any():
+        raise ValueError(f"cross_entropy: labels must lie in [0, {kinds}), not between "
+                         f"{labels.min()} and {labels.max()}")
+    return Tensor((labels[:, None] == array_module(labels).arange(kinds)).astype(logits.dtype))
 
 
 def l1(h):
     """Σ |h|, which is -ln of a Laplace prior on the code, up to a constant (Deep Learning, 14.2.1)."""
-    _check("l1", h)
-    return _per_example(ops.abs(h))
+    check_batch("l1", h)
+    return per_example(ops.abs(h))
 
 
 def l2(h):
     """½ Σ h², which is -ln N(h; 0, I) without its constant."""
-    _check("l2", h)
-    return _per_example(h * h, 0.5)
+    check_batch("l2", h)
+    return per_example(h * h, 0.5)
 
 
 def sparsity_kl(h, rho):
@@ -150,7 +84,7 @@ def sparsity_kl(h, rho):
     0 and 1 by the least amount that the precision knows, so that the divergence and its gradient are
     finite. Exactly at 0 and 1 the gradient is 0, as that of the sigmoid is there.
     """
-    _check("sparsity_kl", h)
+    check_batch("sparsity_kl", h)
     check_rho(rho)
     mean = ops.mean(h, axis=0)
     # A GPU would have to be waited for in every step.

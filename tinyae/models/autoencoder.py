@@ -13,28 +13,30 @@ constraint that keeps the copy from being a mere copy (Deep Learning, chapter 14
 and any combination of them.
 """
 
-from .. import losses, nn
+from .. import nn
 from ..autodiff import Tensor
+from ..distributions import SquaredError
 
 
 class Autoencoder(nn.Module):
     """An autoencoder made of any encoder and decoder.
 
-    encoder         x (N, ...) to the code h (N, ...)
-    decoder         h to the parameters of p(x | h), in the shape of x
-    reconstruction  -ln p(x | h) of (decoder output, x): `losses.mse` or `losses.bernoulli_nll`
-    corruption      C, a function (x, rng) → x̃ such as `corruption.masking(0.3)` gives, or None
-    penalties       Ω, a list of functions (h, x̃, encoder, rng) such as `[penalties.l1(0.1)]`
+    encoder     x (N, ...) to the code h (N, ...)
+    decoder     h to the parameters of p(x | h), in the shape of x
+    likelihood  what the decoder's output stands for, a distribution: L is its -ln p(x | h). By default
+                the squared error; `distributions.Bernoulli` for pixels in [0, 1] and logits
+    corruption  C, a function (x, rng) → x̃ such as `corruption.masking(0.3)` gives, or None
+    penalties   Ω, a list of functions (h, x̃, encoder, rng) such as `[penalties.l1(0.1)]`
     """
 
-    def __init__(self, encoder, decoder, reconstruction, corruption=None, penalties=()):
+    def __init__(self, encoder, decoder, likelihood=SquaredError, corruption=None, penalties=()):
         if callable(penalties):
             raise TypeError("Autoencoder: penalties must be a list such as [penalties.l1(0.1)]")
-        parts = [encoder, decoder, reconstruction, *penalties, *([] if corruption is None else [corruption])]
+        parts = [encoder, decoder, likelihood, *penalties, *([] if corruption is None else [corruption])]
         for part in parts:
             if not callable(part):
                 raise TypeError(f"Autoencoder: expected functions and modules, not {part!r}")
-        self.encoder, self.decoder, self.reconstruction = encoder, decoder, reconstruction
+        self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.corruption, self.penalties = corruption, tuple(penalties)
         names = ["reconstruction", *(penalty.__name__ for penalty in self.penalties)]
         if len(set(names)) < len(names):
@@ -45,26 +47,23 @@ class Autoencoder(nn.Module):
         return self.encoder(x)
 
     def decode(self, h):
-        """The mean of p(x | h)."""
-        return losses.mean_of(self.reconstruction, self.decoder(h))
+        """The distribution p(x | h); its `.mean` is the reconstruction."""
+        return self.likelihood(self.decoder(h))
 
     def reconstruct(self, x):
-        """g(f(x)), without corruption."""
-        return self.decode(self.encode(x))
+        """g(f(x)), without corruption: the mean of p(x | h)."""
+        return self.decode(self.encode(x)).mean
 
     def loss(self, x, rng):
         """What training minimises, J, and its terms by name, each with its weight: J is their sum."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         seen = x if self.corruption is None else self.corruption(x, rng)
-        watched = bool(self.penalties) and not seen.requires_grad
-        if watched:  # a penalty may differentiate the code in the input
+        if self.penalties:  # which may differentiate the code in the input
             seen = Tensor(seen.data, requires_grad=True)
-        h = self.encoder(seen)
-        loss = self.reconstruction(self.decoder(h), x)
+        h = self.encode(seen)
+        loss = self.decode(h).nll(x)
         terms = {"reconstruction": loss}
         for penalty in self.penalties:
             terms[penalty.__name__] = penalty(h, seen, self.encoder, rng)
             loss = loss + terms[penalty.__name__]
-        if watched:  # the penalties are done: spare `backward` the gradient of the input
-            seen.requires_grad = False
         return loss, terms

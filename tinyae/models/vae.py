@@ -9,8 +9,9 @@ the other way with a Gaussian q(z | x), and both are trained together on the evi
 
 from typing import NamedTuple
 
-from .. import losses, nn, ops, sampling
+from .. import nn, ops
 from ..autodiff import Tensor
+from ..distributions import Bernoulli, Gaussian
 from .networks import conv_networks, dense_networks
 
 
@@ -29,49 +30,50 @@ class Elbo(NamedTuple):
 class VariationalAutoencoder(nn.Module):
     """A VAE made of any encoder and decoder.
 
-    encoder         x (N, ...) to (N, 2 latent): the mean and the log-variance of q(z | x), side by side
-    decoder         z (N, latent) to the parameters of p(x | z), in the shape of x
-    latent          the number of latent dimensions
-    reconstruction  -ln p(x | z) of (decoder output, x): `losses.bernoulli_nll` or `losses.mse`
-    beta            the weight of the KL term in the training loss (Higgins et al. 2017)
-    samples         latent samples for each example in the estimate of the reconstruction term
+    encoder     x (N, ...) to (N, 2 latent): the mean and the log-variance of q(z | x), side by side
+    decoder     z (N, latent) to the parameters of p(x | z), in the shape of x
+    latent      the number of latent dimensions
+    likelihood  what the decoder's output stands for, a distribution such as `distributions.Bernoulli`
+    beta        the weight of the KL term in the training loss (Higgins et al. 2017)
+    samples     latent samples for each example in the estimate of the reconstruction term
     """
 
-    def __init__(self, encoder, decoder, latent, *, reconstruction=losses.bernoulli_nll, beta=1.0, samples=1):
+    def __init__(self, encoder, decoder, latent, *, likelihood=Bernoulli, beta=1.0, samples=1):
         if samples < 1 or beta < 0:
             raise ValueError(f"samples must be at least 1 and beta not negative, not {samples} and {beta}")
         self.encoder, self.decoder, self.latent = encoder, decoder, latent
-        self.reconstruction, self.beta, self.samples = reconstruction, beta, samples
+        self.likelihood, self.beta, self.samples = likelihood, beta, samples
 
     def encode(self, x):
-        """The mean and the log-variance of q(z | x), each (N, latent)."""
+        """The distribution q(z | x), a Gaussian (N, latent); its `.mean` is the usual code of x."""
         statistics = self.encoder(x)
         if statistics.shape != (x.shape[0], 2 * self.latent):
             raise ValueError(f"the encoder gave shape {statistics.shape}; a latent space of {self.latent} "
                              f"needs a mean and a log-variance: {(x.shape[0], 2 * self.latent)}")
-        return ops.split(statistics, 2, axis=1)
+        return Gaussian(*ops.split(statistics, 2, axis=1))
 
     def decode(self, z):
-        """The mean of p(x | z): an image for each latent vector."""
-        return losses.mean_of(self.reconstruction, self.decoder(z))
+        """The distribution p(x | z); its `.mean` is an image for each latent vector."""
+        return self.likelihood(self.decoder(z))
 
     def reconstruct(self, x):
         """The image decoded from the mean of q(z | x)."""
-        return self.decode(self.encode(x)[0])
+        return self.decode(self.encode(x).mean).mean
 
     def sample(self, n, rng):
-        """n images decoded from draws of the prior."""
+        """n images: the means of p(x | z) for z drawn from the prior."""
         dtype = self.parameters()[0].dtype
-        return self.decode(Tensor(rng.standard_normal((n, self.latent), dtype=dtype)))
+        return self.decode(Tensor(rng.standard_normal((n, self.latent), dtype=dtype))).mean
 
     def elbo(self, x, rng):
         """The evidence lower bound on ln p(x), averaged over the batch, by its two terms."""
-        mean, log_var = self.encode(x)
-        kl = losses.gaussian_kl(mean, log_var)
+        q = self.encode(x)
+        kl = q.kl()
         if self.samples > 1:
-            mean, log_var, x = (ops.concatenate([t] * self.samples) for t in (mean, log_var, x))
-        z = sampling.reparameterize(mean, log_var, rng)
-        return Elbo(self.reconstruction(self.decoder(z), x), kl)
+            mean, log_var, x = (ops.concatenate([t] * self.samples) for t in (q.mean, q.log_var, x))
+            q = Gaussian(mean, log_var)
+        p = self.decode(q.sample(rng))
+        return Elbo(p.nll(x), kl)
 
     def loss(self, x, rng):
         """What training minimises, reconstruction + β KL, and its terms by name."""

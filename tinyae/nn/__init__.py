@@ -1,6 +1,6 @@
 """Layers: functions with parameters. A layer is called with a Tensor and gives a Tensor."""
 
 from .convolutional import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, Upsample2d
-from .dense import Dense, Flatten, Reshape, Sequential, Tied
+from .dense import Dense, Flatten, Reshape, Sequential, Tied, mlp
 from .module import Module
 from .regularising import BatchNorm, Dropout

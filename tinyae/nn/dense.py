@@ -1,6 +1,7 @@
 """Dense layers, and layers in a row."""
 
 import math
+from itertools import pairwise
 
 from .. import ops
 from .initial import initial_bias, initial_weight
@@ -65,6 +66,31 @@ class Sequential(Module):
 
     def __repr__(self):
         return f"Sequential({', '.join(getattr(f, '__name__', repr(f)) for f in self.layers)})"
+
+
+def mlp(*widths, rng, activation=ops.relu, output=None):
+    """A multilayer perceptron: dense layers from each width to the next, with the activation between them.
+
+        mlp((28, 28, 1), 256, 2, rng=rng)                          an encoder of images
+        mlp(2, 256, (28, 28, 1), rng=rng, output=ops.sigmoid)      its mirror image, a decoder
+
+    widths      at least two; the first and the last may be the shape of an example, whose axes then
+                become one, or come back
+    output      what follows the last layer, if anything
+    """
+    if len(widths) < 2:
+        raise ValueError(f"mlp: expected at least two widths, from input to output, got {widths}")
+    sizes = [math.prod(w) if isinstance(w, tuple) else w for w in widths]
+    layers = [Flatten()] if isinstance(widths[0], tuple) else []
+    hidden = "he" if activation in (ops.relu, ops.leaky_relu) else "glorot"
+    for n_in, n_out in pairwise(sizes[:-1]):
+        layers += [Dense(n_in, n_out, rng=rng, init=hidden), activation]
+    layers.append(Dense(*sizes[-2:], rng=rng, init="glorot"))
+    if output is not None:
+        layers.append(output)
+    if isinstance(widths[-1], tuple):
+        layers.append(Reshape(widths[-1]))
+    return Sequential(*layers)
 
 
 class Flatten(Module):
