@@ -1,6 +1,7 @@
-"""What the demos measure of images and codes."""
+"""What the demos measure: of images, of codes, and of time. Everything here sees NumPy arrays."""
 
 import math
+import time
 
 import numpy as np
 
@@ -47,3 +48,52 @@ def ratio(a, b):
 def squared_error(prediction, target):
     """Σ (x̂ - x)² per example, averaged."""
     return float(((prediction - target) ** 2).sum() / len(target))
+
+
+def relative_error(prediction, target, mean):
+    """The squared error over that of always answering with the mean image: 0 perfect, 1 no better."""
+    return squared_error(prediction, target) / squared_error(mean, target)
+
+
+def r_squared(prediction, truth):
+    """1 - Σ (ŷ - y)² / Σ (y - ȳ)²: the share of the variance of y that is predicted."""
+    return float(1 - ((prediction - truth) ** 2).sum() / ((truth - truth.mean(axis=0)) ** 2).sum())
+
+
+def regression(codes, targets, new, ridge=1e-3):
+    """Targets (N,) or (N, k) for new codes, by ridge regression on the codes, scaled to unit variance."""
+    mean, spread = codes.mean(axis=0), codes.std(axis=0) + 1e-9
+    a, b = (np.c_[(x - mean) / spread, np.ones(len(x))].astype(np.float64) for x in (codes, new))
+    weight = np.linalg.solve(a.T @ a + ridge * len(a) * np.eye(a.shape[1]), a.T @ targets)
+    return b @ weight
+
+
+def linear_accuracy(codes, labels, new, new_labels, ridge=1e-3):
+    """How often a linear classifier is right: the largest of the regressions on one-hot labels."""
+    kinds = np.unique(labels)
+    scores = regression(codes, (labels[:, None] == kinds).astype(np.float64), new, ridge)
+    return float((kinds[scores.argmax(axis=1)] == new_labels).mean())
+
+
+def area_under_roc(outliers, others):
+    """The chance that an outlier scores above another, ties counting half: 1 perfect, ½ blind."""
+    scores = np.concatenate([outliers, others])
+    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
+    n = len(outliers)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * len(others)))
+
+
+def seconds_in_turns(ways, rounds):
+    """The median seconds that each of {name: function} takes, all in turn in each of so many rounds.
+
+    In turns, so that whatever else the processor does falls on all of them alike. A first round
+    does not count. On a GPU a function has to wait for its own result.
+    """
+    times = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(turns[1:])) for name, turns in times.items()}

@@ -1,0 +1,1 @@
+"""The engine itself: its graph and its speed."""

@@ -1,0 +1,50 @@
+"""Models that several demos look at, each trained once for all of them.
+
+A recipe's model is trained by the first demo that asks for it and found by the next, in
+OUT/recipes/. The file is named after everything that made it: the settings, the recipe's text and
+all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale model.
+It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
+"""
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+
+import tinyae
+from tinyae import models, optim
+
+
+def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", batch_size=128, lr=None, epochs=None):
+    """A variational autoencoder of the images, trained on `images.train`; the model and its history."""
+    rng = run.rng("weights")
+    if network == "dense":
+        model = models.dense_vae(images.shape, hidden, latent, rng, beta=beta)
+    else:
+        model = models.conv_vae(images.shape, (32, 64), latent, rng, beta=beta)
+    settings = {"latent": latent, "hidden": hidden, "beta": beta, "network": network, "lr": lr,
+                "batch_size": batch_size, "epochs": epochs}
+    rate = optim.one_cycle(3e-3) if lr is None else lr
+    history = trained(run, digits_vae, settings, model, images.train, lr=rate, epochs=epochs,
+                      batch_size=batch_size, held_out=images.test)
+    return model, history
+
+
+def trained(run, recipe, settings, model, x, *, epochs, **options):
+    """Train the model by `run.fit`, or find it trained; its history."""
+    everything = {**settings, "epochs": epochs, "examples": len(x), "seed": run.seed, "data": run.data,
+                  "device": run.device}
+    name = f"{recipe.__name__}-{digest(everything, recipe)}.npz"
+    path = run.out / "recipes" / name
+    if run.options.fresh:
+        path.unlink(missing_ok=True)
+    if path.exists():
+        run.say(f"found a trained model: {path} (--fresh trains it again)")
+    return run.fit(model, x, epochs=epochs, checkpoint=path, resume=path.exists(), **options)
+
+
+def digest(settings, recipe):
+    """Twelve letters for the settings, the text of the recipe and of the whole library."""
+    library = sorted(Path(tinyae.__file__).parent.rglob("*.py"))
+    text = json.dumps(settings, sort_keys=True).encode() + inspect.getsource(recipe).encode()
+    return hashlib.sha256(text + b"".join(file.read_bytes() for file in library)).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Regularised autoencoders: J = L(x, g(f(C(x)))) + Ω(h, x)."""
