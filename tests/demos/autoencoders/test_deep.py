@@ -1,30 +1,33 @@
-"""The demo of deep autoencoders: what it measures, and a quick run of it."""
+"""The demos of deep autoencoders and of depth: what they measure, and quick runs of them."""
 
 import math
 
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from demos import deep  # noqa: E402
-from demos.harness import Digits  # noqa: E402
-from tinyae import Tensor, data  # noqa: E402
-from tinyae.data.strokes import POINTS, ink, pen_path  # noqa: E402
+from demos.autoencoders import deep, depth
+from demos.run import Images
+from tinyae import Tensor, data
+from tinyae.data.strokes import POINTS, ink, pen_path
 
 SIZES = deep.SIZES
 
 
-def test_quick_deep(run_quick):
+def test_quick_runs(run_quick):
     metrics, names = run_quick(deep)
-    assert names == {"codes.png", "code_size.png", "depth.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == ["nonlinear", "code-size", *2 * ["deep-vs-shallow"]]
-    assert all(list(errors) == [str(size) for size in SIZES] for errors in metrics["squared_error"].values())
-    assert len(metrics["depths"]) == len(deep.DEPTHS) * 2
-    for run in metrics["depths"].values():
-        assert len(run["squared_error"]) == 1 + metrics["epochs"] and run["learning_rate"] in deep.RATES
-    linear = list(metrics["squared_error"]["PCA"].values())
+    assert names == {"codes.png", "code_size.png", "metrics.json"}
+    assert [c["id"] for c in metrics["claims"]] == ["nonlinear", "code-size"]
+    errors = metrics["measured"]["squared_error"]
+    assert all(list(curve) == [str(size) for size in SIZES] for curve in errors.values())
+    linear = list(errors["PCA"].values())
     assert linear == sorted(linear, reverse=True)  # more principal axes never lose
+
+    metrics, names = run_quick(depth)
+    assert names == {"depth.png", "metrics.json"}
+    assert [c["id"] for c in metrics["claims"]] == ["deep-vs-shallow", "deep-vs-shallow.epochs"]
+    assert len(metrics["measured"]["depths"]) == len(depth.DEPTHS) * 2
+    for run in metrics["measured"]["depths"].values():
+        assert len(run["squared_error"]) == 1 + metrics["epochs"] and run["learning_rate"] in depth.RATES
 
 
 # --- over code sizes -----------------------------------------------------------------------------
@@ -83,19 +86,19 @@ def test_compared():
 
 # --- over depths ---------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("code", [deep.SMALL, deep.LARGE])
-@pytest.mark.parametrize("depth", deep.DEPTHS)
-def test_depths_have_the_same_budget(depth, code):
-    width = deep.equal_width(depth, code)
-    model = deep.autoencoder(depth * [width], code, np.random.default_rng(0))
+@pytest.mark.parametrize("code", [depth.SMALL, depth.LARGE])
+@pytest.mark.parametrize("layers", depth.DEPTHS)
+def test_depths_have_the_same_budget(layers, code):
+    width = depth.equal_width(layers, code)
+    model = deep.autoencoder((28, 28, 1), layers * [width], code, np.random.default_rng(0))
     count = sum(p.size for p in model.parameters())
-    assert count == deep.parameters(depth, width, code)
-    assert abs(count / deep.BUDGET - 1) < 0.01
-    assert len(model.parameters()) == 4 * (depth + 1)  # weights and biases, on both sides
+    assert count == depth.parameters(layers, width, code)
+    assert abs(count / depth.BUDGET - 1) < 0.01
+    assert len(model.parameters()) == 4 * (layers + 1)  # weights and biases, on both sides
 
 
 def test_autoencoder_is_as_wide_as_asked():
-    model = deep.autoencoder([30, 20], 3, np.random.default_rng(0))
+    model = deep.autoencoder((28, 28, 1), [30, 20], 3, np.random.default_rng(0))
     weights = [p.shape for p in model.parameters() if len(p.shape) == 2]
     assert weights == [(784, 30), (30, 20), (20, 3), (3, 20), (20, 30), (30, 784)]
     x = Tensor(data.strokes(2, np.random.default_rng(0))[0])
@@ -106,38 +109,34 @@ def test_autoencoder_is_as_wide_as_asked():
 
 def test_epochs_until():
     curve = [9, 5, 4, 6, 2]
-    assert [deep.epochs_until(curve, error) for error in (9, 5, 4.5, 3, 2, 1)] == [0, 1, 2, 4, 4, 5]
-
-
-class Options:
-    seed, device = 0, "cpu"
+    assert [depth.epochs_until(curve, error) for error in (9, 5, 4.5, 3, 2, 1)] == [0, 1, 2, 4, 4, 5]
 
 
 def few_digits():
     images, factors = data.strokes(300, np.random.default_rng(0))
-    return Digits(images[:200], factors["digit"][:200], images[200:], factors["digit"][200:])
+    return Images(images[:200], factors["digit"][:200], None, images[200:], factors["digit"][200:], None)
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 4])
-def test_the_curve_is_the_squared_error_on_held_out_digits(epochs):
+def test_the_curve_is_the_squared_error_on_held_out_digits(a_run, epochs):
     digits = few_digits()
-    model, curve = deep.train([20], 4, 2e-3, epochs, digits, Options)
+    model = deep.autoencoder(digits.shape, [20], 4, np.random.default_rng(0))
+    curve = deep.train(a_run(deep, "--epochs", str(epochs)), model, digits.train, digits.test, 2e-3, "")
     copies = model.reconstruct(Tensor(digits.test)).numpy()
     assert len(curve) == epochs + 1
     assert curve[-1] == pytest.approx(((copies - digits.test) ** 2).sum(axis=(1, 2, 3)).mean(), rel=1e-5)
     assert curve[-1] <= curve[0]
 
 
-def test_best_run_chooses_by_other_images(monkeypatch):
+def test_best_run_chooses_by_other_images(a_run, monkeypatch):
     """Of two learning rates it takes the one that is better on the images to choose by."""
-    digits = few_digits()
-    monkeypatch.setattr(deep, "RATES", (0.0, 1e-2))
-    chooser = few_digits().test
-    rate, curve = deep.best_run(1, 2, chooser, 2, digits, Options)
+    digits, run = few_digits(), a_run(depth, "--epochs", "2")
+    monkeypatch.setattr(depth, "RATES", (0.0, 1e-2))
+    rate, curve = depth.best_run(run, digits, digits.test, 1, 2)
     assert rate == 1e-2 and curve[-1] < curve[0]
-    untrained, _ = deep.train([deep.equal_width(1, 2)], 2, 0.0, 0, digits, Options)
-    copies = untrained.reconstruct(Tensor(chooser)).numpy()
-    rate, curve = deep.best_run(1, 2, copies, 2, digits, Options)
+    untrained = deep.autoencoder(digits.shape, [depth.equal_width(1, 2)], 2, run.rng("weights"))
+    copies = untrained.reconstruct(Tensor(digits.test)).numpy()
+    rate, curve = depth.best_run(run, digits, copies, 1, 2)
     assert rate == 0.0 and curve[-1] == pytest.approx(curve[0], rel=1e-5)
 
 
@@ -152,7 +151,7 @@ DEEP = {1: 36, 2: 29, 4: 22, 8: 12, 16: 7, 32: 5.3, 64: 4.6, 128: 4.4}
     (LINEAR, LINEAR, [False, False]),
 ])
 def test_each_claim_over_code_sizes_can_fail(judged, linear, errors, held):
-    assert judged(deep.judge_sizes, linear, errors) == held
+    assert list(judged(deep.judge, linear, errors).values()) == held
 
 
 @pytest.mark.parametrize("three, held", [
@@ -162,4 +161,4 @@ def test_each_claim_over_code_sizes_can_fail(judged, linear, errors, held):
     ([50, 40, 36, 35, 34], [False, False]),
 ])
 def test_each_claim_over_depths_can_fail(judged, three, held):
-    assert judged(deep.judge_depths, {1: [50, 38, 35, 33, 32], 3: three}, 4) == held
+    assert list(judged(depth.judge, {1: [50, 38, 35, 33, 32], 3: three}).values()) == held
