@@ -130,7 +130,8 @@ class Optimizer:
         self.steps += 1
         for block in self.blocks:
             if self.weight_decay:
-                block.values[...] *= 1 - rate * self.weight_decay
+                values = block.values
+                values *= 1 - rate * self.weight_decay
             self._update(block, gradients[block.index][block.part], rate)
 
     def _rows(self, grads):
