@@ -11,7 +11,7 @@ import pytest
 
 from tinyae import Tensor, grad, gradcheck, no_grad, ops, primitive
 from tinyae.autodiff import PRIMITIVES
-from tinyae.training import first_nonfinite
+from tinyae.forensics import first_nonfinite
 from tinyae.backend import array_module, device_module, device_of, keep_freed_memory, to_device
 
 

@@ -537,7 +537,7 @@ def test_time_left(monkeypatch):
     bar = progress.Progress(stream, 30, 10)
     for epoch in (21, 22):  # resumed after 20 epochs, which took this run no time
         for step in range(1, 11):
-            bar.step(epoch, step, Tensor(1.0))
+            bar.step(epoch, step, {"loss": Tensor(1.0)})
     left = re.findall(r"(\d+):(\d\d) left", stream.getvalue())
     assert [60 * int(m) + int(s) for m, s in left] == [100 - i for i in range(1, 21)]
     bars = re.findall("█*░+|█+", stream.getvalue())

@@ -11,42 +11,61 @@ from memory once.
 
 import functools
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .autodiff import Tensor
 from .backend import array_module, to_device
 
-BLOCK = 1 << 15  # elements: 128 kB of float32, so that a block of each array fits a core's cache
+BLOCK = 3 << 14  # elements: 192 kB of float32, so that a block of each of five arrays fits a core's cache
+
+
+class NotFinite(FloatingPointError):
+    """A step was refused: a gradient, or what the step would have made of it, is not finite.
+
+    index is the parameter's place in `optimizer.params`; gradient says whether its gradient is to blame.
+    """
+
+    def __init__(self, message, index, gradient):
+        super().__init__(message)
+        self.index, self.gradient = index, gradient
+
+
+class Block(NamedTuple):
+    """What an update works on at a time: a stretch of one parameter, and the same stretch of the rest."""
+
+    index: int  # of the parameter
+    part: slice  # where in the parameter
+    values: Any  # of the parameter: a view, like the moments
+    moments: Any  # a row for each running average
+    scratch: Any  # as long as the values; shared by all blocks
 
 
 class Optimizer:
     """What SGD and Adam share: the flat buffers, clipping, and the state for a checkpoint.
 
+    lr            the learning rate: a number, or a schedule, which is a function of the progress t of
+                  the training, from 0 up to but not including 1 (`falling` and `one_cycle` make some)
     weight_decay  decoupled: every step also shrinks the parameters by lr · weight_decay
                   (Loshchilov and Hutter 2019)
     clip_norm     scale the gradient down to this global norm where it is larger
+
+    `progress` is the t that a schedule is asked for: `training.fit` sets it before every step, and so
+    does a loop written by hand. `rate` is the learning rate of this moment.
     """
 
     moments = 0  # how many running averages of the gradient the method keeps
 
     def __init__(self, params, lr, weight_decay=0.0, clip_norm=None):
         self.params = list(params)
-        if not self.params:
-            raise ValueError("an optimiser needs at least one parameter")
-        for i, p in enumerate(self.params):
-            if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
-                raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
-        if len({id(p) for p in self.params}) < len(self.params):
-            raise ValueError("a parameter is given twice")
-        if len({(p.dtype, p.device) for p in self.params}) > 1:
-            kinds = sorted({f"{p.dtype} on the {p.device}" for p in self.params})
-            raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
-        for name, value in (("lr", lr), ("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
+        _check_parameters(self.params)
+        for name, value in (("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
             if value is None or not 0 <= value < math.inf:
                 raise ValueError(f"{name} must be a finite number, not negative, got {value}")
         self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
-        self.steps = 0
+        self.steps, self.progress = 0, 0.0
+        _rate_at(lr, 0.0)  # so that a bad one is refused now, not at the first step
 
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
@@ -60,67 +79,184 @@ class Optimizer:
             for a in range(0, p.size, length):
                 n = min(length, p.size - a)
                 block = slice(start + a, start + a + n)
-                self.blocks.append((i, slice(a, a + n), self.flat[block], self.moment[:, block], scratch[:n]))
+                self.blocks.append(Block(i, slice(a, a + n), self.flat[block], self.moment[:, block], scratch[:n]))
             start += p.size
 
+    @property
+    def rate(self):
+        """The learning rate of this moment: lr, or what the schedule gives for the progress."""
+        return _rate_at(self.lr, self.progress)
+
     def zero_grad(self):
-        """Forget the gradients of the last step."""
+        """Forget the gradients that `backward` has left in the parameters."""
         for p in self.params:
             p.grad = None
 
-    def step(self, check=True):
-        """Update the parameters by their gradients. Those without one count as having the gradient 0.
+    def step(self, grads=None, check=True):
+        """Update the parameters by their gradients.
 
-        Raises FloatingPointError where a gradient is NaN or infinite, and then changes nothing. To see
-        that means to wait for the GPU, where the gradients are there: without `check` nobody looks.
+            optimizer.step(grad(loss, optimizer.params))
+
+        grads   the gradients, in the order of `params`. Without them the step reads what `backward` has
+                left in the parameters' `grad`; of those, one without a gradient counts as having 0.
+        check   look whether all is finite. For a GPU that means to be waited for.
+
+        Raises ValueError where the gradients do not fit the parameters, or no parameter has one;
+        NotFinite, a FloatingPointError, where a gradient is NaN or infinite, or so large that a running
+        average or a parameter would become so. Then nothing has changed.
         """
-        gradients = [self._gradient(p, view) for p, view in zip(self.params, self.views)]
-        if check:
-            _check_finite(gradients)
+        gradients, rate = self._rows(grads), self.rate
+        large = check and _square_overflows(gradients)
+        if large:
+            self._check_gradients(gradients)
         if self.clip_norm is not None:
-            xp = array_module(self.flat)
-            norm = xp.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients))
-            scale = (self.clip_norm / xp.maximum(norm, self.clip_norm)).astype(self.flat.dtype)
-            gradients = [g * scale for g in gradients]
+            gradients = self._clipped(gradients)
+        if not large:
+            self._step(gradients, rate)
+            return
+        # The averages and the parameters stay finite as long as the gradient's square does: only such a
+        # step is made on trial.
+        restore = self.snapshot()
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._step(gradients, rate)
+        broken = self._first_nonfinite()
+        if broken is not None:
+            restore()
+            shape = self.params[broken].shape
+            raise NotFinite(f"the gradient of parameter {broken}, of shape {shape}, is too large for "
+                            f"{type(self).__name__} in {self.flat.dtype}; no parameter was changed", broken, False)
+
+    def _step(self, gradients, rate):
         self.steps += 1
-        for i, part, p, moment, scratch in self.blocks:
+        for block in self.blocks:
             if self.weight_decay:
-                p *= 1 - self.lr * self.weight_decay
-            self._update(p, gradients[i][part], moment, scratch)
+                values = block.values
+                values *= 1 - rate * self.weight_decay
+            self._update(block, gradients[block.index][block.part], rate)
 
-    def _gradient(self, p, view):
-        """The gradient of a parameter, as one row of numbers."""
-        if p.data is not view:
-            raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change its "
-                               "values in place, or make a new optimiser")
-        g = array_module(view).zeros_like(view) if p.grad is None else p.grad.data
-        return g.reshape(-1).astype(view.dtype, copy=False)
+    def _rows(self, grads):
+        """The gradient of each parameter as one row of numbers, in the parameters' precision."""
+        for p, view in zip(self.params, self.views):
+            if p.data is not view:
+                raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change its "
+                                   "values in place, or make a new optimiser")
+        if grads is None:
+            grads = [p.grad for p in self.params]
+            if all(g is None for g in grads):
+                raise ValueError("no parameter has a gradient: call loss.backward() before the step, or give "
+                                 "the gradients to it: optimizer.step(grad(loss, optimizer.params))")
+        else:
+            _check_fit(grads, self.params)
+        zeros = array_module(self.flat).zeros_like
+        return [zeros(p.data).reshape(-1) if g is None else g.data.reshape(-1).astype(p.data.dtype, copy=False)
+                for p, g in zip(self.params, grads)]
 
-    def _update(self, p, g, moment, scratch):
-        """Update one block of parameters p in place, given its gradient and running averages."""
+    def _check_gradients(self, gradients):
+        for i, g in enumerate(gradients):
+            if not array_module(g).isfinite(g).all():
+                raise NotFinite(f"a gradient is NaN or infinite, that of parameter {i}, of shape "
+                                f"{self.params[i].shape}; no parameter was changed", i, True)
+
+    def _clipped(self, gradients):
+        """The gradients, scaled down to the norm `clip_norm` where theirs is larger."""
+        xp = array_module(self.flat)
+        norm = xp.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradients))
+        scale = (self.clip_norm / xp.maximum(norm, self.clip_norm)).astype(self.flat.dtype)
+        return [g * scale for g in gradients]
+
+    def _update(self, block, g, rate):
+        """Update one block of parameters in place, given its gradient and the learning rate."""
         raise NotImplementedError
+
+    def is_finite(self):
+        """Whether every parameter and every running average is. A GPU is waited for."""
+        finite = array_module(self.flat).isfinite
+        return bool(finite(self.flat).all() & finite(self.moment).all())
+
+    def _first_nonfinite(self):
+        """The index of the first parameter that is not finite, or whose averages are not; or None."""
+        finite = array_module(self.flat).isfinite
+        return next((b.index for b in self.blocks
+                     if not (finite(b.values).all() & finite(b.moments).all())), None)
+
+    def snapshot(self):
+        """A function that puts the parameters and the optimiser's state back to what they are now."""
+        flat, moment, steps = self.flat.copy(), self.moment.copy(), self.steps
+
+        def restore():
+            self.flat[...], self.moment[...], self.steps = flat, moment, steps
+
+        return restore
 
     def state_dict(self):
         """The number of steps and the running averages, as NumPy arrays."""
         return {"steps": np.array(self.steps, np.int64), "moment": np.array(to_device(self.moment, "cpu"))}
 
-    def load_state_dict(self, state):
-        """Take the state that `state_dict` gave; raises ValueError, changing nothing, if it does not fit."""
+    def check_state_dict(self, state):
+        """Raise ValueError, which names the entry, if this state does not fit or no training leads to it."""
         came = {name: f"{value.dtype} {value.shape}" for name, value in state.items()}
         expected = {"steps": "int64 ()", "moment": f"{self.moment.dtype} {self.moment.shape}"}
         if came != expected:
             raise ValueError(f"the optimiser's state does not fit: expected {expected}, got {came}")
+        if not 0 <= state["steps"] < 2**53:
+            raise ValueError(f"the optimiser's state does not fit: steps is {state['steps']}")
+        if not np.isfinite(state["moment"]).all():
+            raise ValueError("the optimiser's state does not fit: moment holds NaN or infinity")
+
+    def load_state_dict(self, state):
+        """Take the state that `state_dict` gave; raises ValueError, changing nothing, if it does not fit."""
+        self.check_state_dict(state)
         self.steps = int(state["steps"])
         self.moment[...] = to_device(state["moment"], self.params[0].device)
 
 
-def _check_finite(gradients):
-    """Raise FloatingPointError where an entry of a gradient is NaN or infinite."""
+def _rate_at(lr, progress):
+    """The learning rate, of a number or a schedule, as a number that can be used."""
+    rate = lr(progress) if callable(lr) else lr
+    if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < math.inf:
+        came = f"the schedule gave {rate!r} at t = {progress:g}" if callable(lr) else f"got {rate!r}"
+        raise ValueError(f"lr must be a finite number, not negative, or a schedule of such: {came}")
+    return float(rate)
+
+
+def _check_parameters(params):
+    if not params:
+        raise ValueError("an optimiser needs at least one parameter")
+    for i, p in enumerate(params):
+        if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
+            raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
+        if p.dtype == np.float16:
+            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is 0 "
+                             "and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
+    if len({id(p) for p in params}) < len(params):
+        raise ValueError("a parameter is given twice")
+    if len({(p.dtype, p.device) for p in params}) > 1:
+        kinds = sorted({f"{p.dtype} on the {p.device}" for p in params})
+        raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
+
+
+def _check_fit(grads, params):
+    """Raise where the gradients given to a step are not one Tensor of the same shape for each parameter."""
+    if not isinstance(grads, (list, tuple)) or not all(isinstance(g, Tensor) for g in grads):
+        raise TypeError("step takes a list of gradients, a Tensor for each parameter, as "
+                        f"grad(loss, optimizer.params) gives it, not {_in_words(grads)}")
+    if len(grads) != len(params):
+        raise ValueError(f"step: the optimiser has {len(params)} parameters but got {len(grads)} gradients")
+    for i, (g, p) in enumerate(zip(grads, params)):
+        if g.data.shape != p.data.shape:
+            raise ValueError(f"step: gradient {i} has shape {g.shape}, its parameter {p.shape}")
+
+
+def _in_words(grads):
+    if not isinstance(grads, (list, tuple)):
+        return type(grads).__name__
+    return "one that holds " + next(type(g).__name__ for g in grads if not isinstance(g, Tensor))
+
+
+def _square_overflows(gradients):
+    """Whether the gradients' square is not finite: the quickest way to touch every entry once."""
     with np.errstate(over="ignore", invalid="ignore"):
-        square = float(sum(g @ g for g in gradients))  # the quickest way to touch every entry once
-    if not math.isfinite(square):  # or is it only too large for the square to fit float32?
-        if not all(array_module(g).isfinite(g).all() for g in gradients):
-            raise FloatingPointError("a gradient is NaN or infinite; no parameter was changed")
+        return not math.isfinite(float(sum(g @ g for g in gradients)))
 
 
 class SGD(Optimizer):
@@ -141,16 +277,16 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
         super().__init__(params, lr, weight_decay, clip_norm)
 
-    def _update(self, p, g, moment, scratch):
+    def _update(self, block, g, rate):
+        p, (v,), scratch = block.values, block.moments, block.scratch
         xp = array_module(p)
-        v, = moment
         v *= self.momentum
         v += g
         if self.nesterov:
-            p -= xp.multiply(g, self.lr, out=scratch)
-            p -= xp.multiply(v, self.lr * self.momentum, out=scratch)
+            p -= xp.multiply(g, rate, out=scratch)
+            p -= xp.multiply(v, rate * self.momentum, out=scratch)
         else:
-            p -= xp.multiply(v, self.lr, out=scratch)
+            p -= xp.multiply(v, rate, out=scratch)
 
 
 class Adam(Optimizer):
@@ -159,8 +295,8 @@ class Adam(Optimizer):
         m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²
         θ ← θ - lr · m̂ / (√v̂ + ε)    with m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
 
-    The buffers hold m / (1 - β₁) and v / (1 - β₂), which need no factor at the gradient; the
-    factors that are left are numbers, and go into the step size and ε.
+    v̂ and the step are scaled by numbers alone: θ ← θ - rate · m / (√v + eps), with
+    rate = lr · √(1 - β₂ᵗ) / (1 - β₁ᵗ) and eps = ε √(1 - β₂ᵗ).
     """
 
     moments = 2
@@ -171,30 +307,72 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
         super().__init__(params, lr, weight_decay, clip_norm)
 
-    def _update(self, p, g, moment, scratch):
-        xp, (m, v), (beta1, beta2) = array_module(p), moment, self.betas
-        scale_m = (1 - beta1) / (1 - beta1**self.steps)
-        scale_v = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
-        rate, eps = self.lr * scale_m / scale_v, self.eps / scale_v
+    def _update(self, block, g, rate):
+        p, (m, v), scratch = block.values, block.moments, block.scratch
+        xp, (beta1, beta2) = array_module(p), self.betas
+        root = math.sqrt(1 - beta2**self.steps)
+        rate, eps = rate * root / (1 - beta1**self.steps), self.eps * root
         if xp is not np:
-            _adam_kernel(xp)(g, beta1, beta2, rate, eps, m, v, p)
+            _adam_kernel(xp)(g, beta1, 1 - beta1, beta2, 1 - beta2, rate, eps, m, v, p)
             return
+        np.multiply(g, 1 - beta1, out=scratch)
         m *= beta1
-        m += g
+        m += scratch
+        scratch *= math.sqrt(1 - beta2) / (1 - beta1)  # √(1 - β₂) g, whose square overflows later than g²
+        scratch *= scratch
         v *= beta2
-        v += np.multiply(g, g, out=scratch)
-        root = np.sqrt(v, out=scratch)
-        root += eps
-        step = np.divide(m, root, out=scratch)
-        step *= rate
-        p -= step
+        v += scratch
+        np.sqrt(v, out=scratch)
+        scratch += eps
+        np.divide(m, scratch, out=scratch)
+        scratch *= rate
+        p -= scratch
 
 
 @functools.cache
 def _adam_kernel(cupy):
     """The same update as one kernel on the GPU, where every operation costs some microseconds to start."""
-    return cupy.ElementwiseKernel("T g, T beta1, T beta2, T rate, T eps", "T m, T v, T p", """
-        m = beta1 * m + g;
-        v = beta2 * v + g * g;
+    inputs = "T g, T beta1, T share1, T beta2, T share2, T rate, T eps"  # share = 1 - beta, before rounding to T
+    return cupy.ElementwiseKernel(inputs, "T m, T v, T p", """
+        m = beta1 * m + share1 * g;
+        v = beta2 * v + share2 * g * g;
         p -= rate * m / (sqrt(v) + eps);
     """, "adam")
+
+
+def falling(*rates, parts=3):
+    """A schedule of constant rates: each after the first holds for 1/parts of the run, the first before.
+
+        lr = falling(1e-3, 1e-4)        1e-3 for two thirds of the run, then 1e-4
+
+    With n rates, rate k (from 0) begins at t = 1 - (n - k) / parts. Raises ValueError where there are
+    more rates than parts.
+    """
+    if not 1 <= len(rates) <= parts:
+        raise ValueError(f"falling: expected 1 to {parts} rates, as many as there are parts, got {len(rates)}")
+
+    def schedule(t):
+        k = math.floor(t * parts + 1e-9) - (parts - len(rates))  # t = 2/3 has a rounding error
+        return rates[min(max(k, 0), len(rates) - 1)]
+
+    return schedule
+
+
+def one_cycle(peak, warmup=0.2, start=0.1):
+    """A schedule that rises linearly from start · peak to the peak, and falls to 0 by a cosine.
+
+        rate(t) = peak · (start + (1 - start) · t / warmup)                   for t < warmup
+        rate(t) = peak · (1 + cos(π · (t - warmup) / (1 - warmup))) / 2       after
+
+    The large rates in the middle cover ground and flatten the path, the small ones at the end settle
+    (Smith 2018, A disciplined approach to neural network hyper-parameters).
+    """
+    if not 0 <= warmup < 1 or not 0 <= start <= 1:
+        raise ValueError(f"one_cycle: warmup must be in [0, 1) and start in [0, 1], not {warmup} and {start}")
+
+    def schedule(t):
+        if t < warmup:
+            return peak * (start + (1 - start) * t / warmup)
+        return peak * (1 + math.cos(math.pi * (t - warmup) / (1 - warmup))) / 2
+
+    return schedule

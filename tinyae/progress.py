@@ -14,10 +14,14 @@ class Progress:
         self.started = self.drawn = time.monotonic()
         self.first = None  # the number of steps done before this run, if it was resumed
 
-    def step(self, epoch, step, loss):
-        """Draw the bar anew, but not more often than ten times a second; the loss is a Tensor.
+    def share(self, epoch, step):
+        """The share of the training that is done when this step of this epoch begins, in [0, 1)."""
+        return ((epoch - 1) * self.steps + step - 1) / (self.epochs * self.steps)
 
-        Only then is the loss read, for which a GPU has to be waited for.
+    def step(self, epoch, step, losses):
+        """Draw the bar anew, but not more often than ten times a second; the losses are Tensors, by name.
+
+        Only then are they read, for which a GPU has to be waited for.
         """
         done = (epoch - 1) * self.steps + step
         if self.first is None:
@@ -26,12 +30,11 @@ class Progress:
         if not self.live or (now - self.drawn < 0.1 and step < self.steps):
             return
         self.drawn = now
-        loss = loss.item()
+        shown = ", ".join(f"{name} {loss.item():.4g}" for name, loss in losses.items())
         left = (now - self.started) / (done - self.first) * (self.epochs * self.steps - done)
         filled = self.WIDTH * step // self.steps
         bar = "█" * filled + "░" * (self.WIDTH - filled)
-        self.stream.write(f"\r\033[Kepoch {epoch}/{self.epochs} {bar} loss {loss:.4g}, "
-                          f"{_minutes(left)} left")
+        self.stream.write(f"\r\033[Kepoch {epoch}/{self.epochs} {bar} {shown}, {_minutes(left)} left")
         self.stream.flush()
 
     def clear(self):
@@ -49,7 +52,10 @@ class Progress:
 
 
 def _in_words(terms):
+    """The losses by name; a loss that is their sum comes first, and they follow in brackets."""
     rest = ", ".join(f"{name} {value:.4g}" for name, value in terms.items() if name != "loss")
+    if "loss" not in terms:
+        return rest
     return f"{terms['loss']:.5g}" + (f" ({rest})" if rest else "")
 
 

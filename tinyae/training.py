@@ -2,39 +2,32 @@
 
 What it repeats is short, and is `_step` below:
 
-    loss, terms = model.loss(batch, rng)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    loss, terms = model.loss(*batch, rng)
+    grads = grad(loss, optimizer.params)
+    optimizer.step(grads)
 
-The rest of this file sees to the order of the batches, to numbers that stop being finite, to
-checkpoints and Ctrl-C.
+This file sees to the order of the batches and to their noise. What else a long training needs has files
+of its own: who minimises what (`players`), the state of a run and its checkpoint (`run_state`), the
+origin of a number that is not finite (`forensics`), Ctrl-C (`interrupt`), and what is shown (`progress`).
 """
 
 import math
-import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager
 
 import numpy as np
 
-from . import checkpoint as checkpoints
-from .autodiff import Tensor, grad, history, no_grad
-from .backend import array_module, device_of, keep_freed_memory, place, random_generator, to_device
+from . import forensics
+from .autodiff import Tensor, grad, no_grad
+from .backend import device_of, keep_freed_memory, place, random_generator, to_device
+from .interrupt import Interrupted, interrupt_flag
+from .optim import NotFinite
+from .players import Losses, Player, players_of
 from .progress import Progress
+from .run_state import Run
 
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was.
-
-    resumable says whether this run has written a checkpoint to go on from.
-    """
-
-    def __init__(self, message, resumable=False):
-        super().__init__(message)
-        self.resumable = resumable
+__all__ = ["Interrupted", "evaluate", "fit"]
 
 
 def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, checkpoint=None, resume=False,
@@ -42,46 +35,57 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     """Train the model by minibatch gradient descent until so many epochs are done.
 
     model       has `loss(x, rng)`, which gives the loss to minimise and a dict of its terms
-    train       an array of examples (N, ...); each epoch takes them in a new order drawn from rng,
-                in batches of batch_size, of which the last may be smaller
+    optimizer   minimises it. Or a dict {player: optimiser}, where each player has parameters and a loss
+                of its own, `model.<player>_loss(x, rng)`: they are updated in turn on each batch
+    train       an array of examples (N, ...), in the model's precision; or a tuple of arrays that share
+                their first axis, such as inputs and labels, which the loss then takes one by one:
+                `loss(x, y, rng)`. Each epoch takes the examples in a new order drawn from rng, in
+                batches of batch_size, of which the last may be smaller
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
     checkpoint  a path: after each epoch the whole state of the run is saved there
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
-    settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...);
-                of the arguments, only the number of examples and batch_size are compared
+    settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...); of
+                the arguments, only the number of examples, batch_size and, if the learning rate is a
+                schedule, epochs are compared
     stream      where progress is shown, by default standard error
 
     Returns the history, a dict for each epoch: {"epoch", "seconds", "train": {...}, "held_out": {...}},
-    with the losses in nats per example, by term and together as "loss".
+    with the losses in nats per example, by term and together as "loss"; of several players, each one's
+    loss under its name, and no "loss".
 
     Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
     FloatingPointError, naming the epoch, the step and the operation, where the loss or a gradient
-    stops being finite. The model keeps the parameters that it had before that step.
+    stops being finite. The model keeps the parameters that it had before that step; of several players,
+    those before the one to blame have made theirs.
 
     A GPU is not waited for within an epoch, except to show progress on a terminal: examples that fit
     live there, and losses are read at the end. If they are not finite then, the epoch is run again
-    from its beginning with a look at every step, to find the one where it happened.
+    from its beginning with a look at every step, to find the one where it happened. A file mapped into
+    memory (np.memmap) is read batch by batch.
     """
+    players = players_of(model, optimizer)
     _check_arguments(epochs, batch_size, rng, checkpoint, resume)
-    device = model.parameters()[0].device
-    train = _examples(train, "train", device)
-    held_out = None if held_out is None else _examples(held_out, "held_out", device)
+    like = players[0].optimizer.params[0]
+    train = _examples(train, "train", like)
+    held_out = None if held_out is None else _examples(held_out, "held_out", like)
     keep_freed_memory()
-    run = _Run(model, optimizer, rng, checkpoint,
-               {**(settings or {}), "batch_size": batch_size, "examples": len(train)})
+    agreed = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
+    if any(callable(player.optimizer.lr) for player in players):
+        agreed["epochs"] = epochs
+    run = Run(model, players, rng, checkpoint, agreed)
     if resume:
-        run.load()
+        run.load(epochs)
     else:
         run.evaluation_seed = int(rng.integers(2**32))
-    progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train) / batch_size))
+    progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train[0]) / batch_size))
 
-    with _interrupt_flag() as interrupted, _evaluation_at_the_end(model):
+    with interrupt_flag() as interrupted, _evaluation_at_the_end(model):
         for epoch in range(len(run.history) + 1, epochs + 1):
             started = time.perf_counter()
             record = {"epoch": epoch, "train": _epoch(run, train, batch_size, epoch, progress, interrupted)}
             if held_out is not None:
-                noise = random_generator(run.evaluation_seed, device)
-                record["held_out"] = evaluate(model, held_out, noise)
+                noise = random_generator(run.evaluation_seed, like.device)
+                record["held_out"] = _evaluate(model, players, held_out, noise, batch_size=500)
             record["seconds"] = time.perf_counter() - started
             run.history.append(record)
             run.save()
@@ -95,29 +99,29 @@ def _epoch(run, train, batch_size, epoch, progress, interrupted):
     """Take every batch of the epoch once; the losses, averaged over the examples."""
     # rng decides the order and seeds the noise, so that its state at the end of an epoch is all the
     # randomness that a checkpoint has to hold, on any device.
-    order = to_device(run.rng.permutation(len(train)), device_of(train))
+    order = run.rng.permutation(len(train[0]))
     seed = int(run.rng.integers(2**32))
-    device = run.model.parameters()[0].device
+    orders = {device: to_device(order, device) for device in sorted(set(map(device_of, train)))}
 
     def attempt(check):
         """The epoch from its beginning, with the same order and noise each time."""
-        noise, losses = random_generator(seed, device), _Losses()
+        noise, losses = random_generator(seed, run.device), Losses()
         run.model.train(noise)
-        for step, start in enumerate(range(0, len(train), batch_size), 1):
-            batch = Tensor(to_device(train[order[start : start + batch_size]], device))
-            loss = _step(run.model, run.optimizer, batch, noise, losses, f"epoch {epoch}, step {step}", check)
-            progress.step(epoch, step, loss)
+        for step, batch in enumerate(_batches(train, batch_size, run.device, orders), 1):
+            share = progress.share(epoch, step)
+            now = _step(run, batch, noise, losses, share, check, f"epoch {epoch}, step {step}")
+            progress.step(epoch, step, now)
             if interrupted.is_set():
                 progress.clear()
                 raise run.interrupted(f"stopped in epoch {epoch} after step {step}")
         return losses.averages()
 
-    if device == "cpu":
+    if run.device == "cpu":
         return attempt(check=True)
     restore = run.snapshot()
     try:
         averages = attempt(check=False)
-        if math.isfinite(averages["loss"]) and run.is_finite():
+        if all(math.isfinite(averages[player.name]) for player in run.players) and run.is_finite():
             return averages
     except Exception:
         if run.is_finite():
@@ -127,16 +131,56 @@ def _epoch(run, train, batch_size, epoch, progress, interrupted):
     return attempt(check=True)
 
 
-def evaluate(model, examples, rng, batch_size=500):
-    """The loss and its terms on the examples, averaged, in evaluation mode; the model stays in it."""
-    losses, device = _Losses(), model.parameters()[0].device
+def _step(run, batch, noise, losses, share, check, where):
+    """An update by each player in turn, after such a share of the run; the losses before it, by player.
+
+    Without check nobody looks whether all is finite.
+    """
+    now = {}
+    for player in run.players:
+        optimizer = player.optimizer
+        loss, terms = player.evaluate(batch, noise)
+        losses.add(player.name, loss, terms, len(batch[0]))
+        if check and not math.isfinite(loss.item()):
+            raise forensics.of_loss(run.model, player, loss, where)
+        optimizer.progress = share
+        grads = grad(loss, optimizer.params)
+        try:
+            optimizer.step(grads, check)
+        except NotFinite as error:
+            raise forensics.of_step(run.model, player, loss, where, error) from error
+        now[player.name] = loss
+    return now
+
+
+def evaluate(model, examples, rng, batch_size=500, players=None):
+    """The loss and its terms on the examples, averaged, in evaluation mode; the model stays in it.
+
+    examples are an array or a tuple of arrays, and players the names of the players, both as in `fit`.
+    """
+    like = model.parameters()[0]
+    chosen = [Player(model, name) for name in players or ["loss"]]
+    return _evaluate(model, chosen, _examples(examples, "examples", like), rng, batch_size)
+
+
+def _evaluate(model, players, examples, rng, batch_size):
+    losses = Losses()
     model.eval()
     with no_grad():
-        for start in range(0, len(examples), batch_size):
-            batch = to_device(examples[start : start + batch_size], device)
-            loss, terms = model.loss(Tensor(batch), rng)
-            losses.add(loss, terms, len(batch))
+        for batch in _batches(examples, batch_size, model.parameters()[0].device):
+            for player in players:
+                losses.add(player.name, *player.evaluate(batch, rng), len(batch[0]))
     return losses.averages()
+
+
+def _batches(arrays, size, device, orders=None):
+    """The arrays cut into batches, each a list of Tensors on the device.
+
+    orders gives the order of the examples, once for every device that an array lives on.
+    """
+    for start in range(0, len(arrays[0]), size):
+        part = slice(start, start + size)
+        yield [Tensor(to_device(a[orders[device_of(a)][part] if orders else part], device)) for a in arrays]
 
 
 def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
@@ -146,148 +190,30 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
     if not isinstance(rng, np.random.Generator):
-        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
-                        f"also where the model is on a GPU; not {rng!r}")
+        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), from which "
+                        f"all that is random is drawn, also where the model is on a GPU; not {rng!r}")
 
 
-def _examples(array, name, device):
-    """The array, checked, and on the device if it fits there."""
-    if not hasattr(array, "dtype") or array.dtype.kind != "f" or array.ndim < 1 or len(array) == 0:
-        came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise ValueError(f"{name} must be a floating-point array of at least one example, not {came}")
-    return place(array, device)
-
-
-def _step(model, optimizer, batch, rng, losses, where, check):
-    """One update of the parameters; the loss before it. Without check nobody looks whether all is finite."""
-    loss, terms = model.loss(batch, rng)
-    losses.add(loss, terms, len(batch))
-    if check and not math.isfinite(loss.item()):
-        raise FloatingPointError(f"the loss became {loss.item()} in {where}; {_blame(model, loss)}")
-    optimizer.zero_grad()
-    loss.backward()
-    try:
-        optimizer.step(check)
-    except FloatingPointError as error:
-        # A gradient is a result with a history too, if asked for: look for the culprit there.
-        parameters = model.parameters()
-        for (name, _), g in zip(model.named_parameters(), grad(loss, parameters, create_graph=True)):
-            if first_nonfinite(g) is not None:
-                raise FloatingPointError(f"the gradient of {name} stopped being finite in {where}; "
-                                         + _blame(model, g)) from error
-        raise
-    return loss
-
-
-def _blame(model, result):
-    """The first value on the way to the result that is not finite, in words."""
-    culprit = first_nonfinite(result)
-    if culprit.node is not None:
-        shapes = ", ".join(str(getattr(x, "shape", x)) for x in culprit.node.inputs)
-        return f"the first operation to give such a value was {culprit.node.operation.__name__}({shapes})"
-    for name, parameter in model.named_parameters():
-        if parameter is culprit:
-            return f"the parameter {name} held such a value before"
-    return f"the data held such a value before (shape {culprit.shape})"
-
-
-def first_nonfinite(result):
-    """The first Tensor on the way to the result, itself included, that holds a NaN or infinity; or None."""
-    return next((t for t in history(result) if not array_module(t.data).isfinite(t.data).all()), None)
-
-
-class _Losses:
-    """The losses of many batches, left where they were computed until they are asked for."""
-
-    def __init__(self):
-        self.values, self.names, self.counts = [], [], []
-
-    def add(self, loss, terms, count):
-        """The loss and its terms of a batch of so many examples, Tensors of one element."""
-        for name, t in {"loss": loss, **terms}.items():
-            self.values.append(t.data.reshape(()).copy())  # of this moment: it may be a parameter
-            self.names.append(name)
-            self.counts.append(count)
-
-    def averages(self):
-        """The averages over all examples, by name."""
-        numbers = to_device(array_module(self.values[0]).stack(self.values), "cpu").tolist()
-        totals, counts = {}, {}
-        for name, number, count in zip(self.names, numbers, self.counts):
-            totals[name] = totals.get(name, 0.0) + number * count
-            counts[name] = counts.get(name, 0) + count
-        return {name: totals[name] / counts[name] for name in totals}
-
-
-class _Run:
-    """What a run must remember to go on after the program has been stopped."""
-
-    def __init__(self, model, optimizer, rng, path, settings):
-        self.model, self.optimizer, self.rng = model, optimizer, rng
-        self.path, self.settings = path, checkpoints.as_saved(settings)
-        self.history, self.evaluation_seed = [], None
-        self.kinds = {"optimizer": type(optimizer).__name__, "rng": type(rng.bit_generator).__name__}
-
-    def snapshot(self):
-        """A function that puts everything that a step changes back to what it is now."""
-        tensors = [(t, t.data.copy()) for _, t in self.model.named_tensors()]
-        moment, steps = self.optimizer.moment.copy(), self.optimizer.steps
-
-        def restore():
-            for t, copy in tensors:
-                t.data[...] = copy
-            self.optimizer.moment[...], self.optimizer.steps = moment, steps
-
-        return restore
-
-    def is_finite(self):
-        """Whether every parameter is."""
-        return bool(array_module(self.optimizer.flat).isfinite(self.optimizer.flat).all())
-
-    def save(self):
-        """Write the whole state to the checkpoint, if one was asked for."""
-        if self.path is None:
-            return
-        arrays = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        arrays |= {f"optimizer/{name}": value for name, value in self.optimizer.state_dict().items()}
-        checkpoints.save(self.path, arrays, {
-            "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
-            "kinds": self.kinds, "rng": self.rng.bit_generator.state,
-        })
-
-    def load(self):
-        """Everything is checked before anything is changed."""
-        arrays, meta = checkpoints.load(self.path)
-        if not isinstance(meta, dict) or "history" not in meta:
-            raise ValueError(f"{self.path} is a checkpoint, but not of a training run")
-        mine, theirs = {**self.settings, **self.kinds}, {**meta["settings"], **meta["kinds"]}
-        differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
-                  for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
-        if differ:
-            raise ValueError(f"{self.path} belongs to another run: " + "; ".join(differ))
-        before = self.model.state_dict()
-        self.model.load_state_dict(_part(arrays, "model/"))
-        try:
-            self.optimizer.load_state_dict(_part(arrays, "optimizer/"))
-            self.rng.bit_generator.state = meta["rng"]
-        except ValueError:
-            self.model.load_state_dict(before)
-            raise
-        self.history, self.evaluation_seed = meta["history"], meta["evaluation_seed"]
-
-    def interrupted(self, where):
-        """The exception that says where the run stopped and how to go on."""
-        if self.path is None:
-            return Interrupted(f"{where}; no checkpoint was asked for, so the run cannot be resumed")
-        if not self.history:
-            return Interrupted(f"{where}; no epoch of this run was complete, so it has written no "
-                               "checkpoint: start afresh")
-        return Interrupted(f"{where}; {self.path} holds epoch {len(self.history)}: "
-                           "resume the run to go on from there", resumable=True)
-
-
-def _part(arrays, prefix):
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+def _examples(given, name, like):
+    """The array, or arrays, as a tuple, checked and on the device of the parameter `like` if they fit there."""
+    arrays = given if isinstance(given, tuple) else (given,)
+    if not arrays:
+        raise ValueError(f"{name} is an empty tuple: expected arrays that share their first axis")
+    for i, array in enumerate(arrays):
+        called = f"{name}[{i}]" if isinstance(given, tuple) else name
+        if not hasattr(array, "dtype") or array.dtype.kind not in ("f" if i == 0 else "fiub") or \
+                array.ndim < 1 or len(array) == 0:
+            kind = "a floating-point array" if i == 0 else "an array of numbers"
+            came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
+            raise ValueError(f"{called} must be {kind} of at least one example, not {came}")
+        if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
+            raise ValueError(f"{called} is {array.dtype} and the model {like.dtype}, which would compute in "
+                             f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")
+    if len({len(array) for array in arrays}) > 1:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"the arrays of {name} must share their first axis, but have the shapes {shapes}")
+    # Of a file mapped into memory, only the batches are read.
+    return tuple(np.asarray(a) if isinstance(a, np.memmap) else place(a, like.device) for a in arrays)
 
 
 @contextmanager
@@ -296,26 +222,3 @@ def _evaluation_at_the_end(model):
         yield
     finally:
         model.eval()
-
-
-@contextmanager
-def _interrupt_flag():
-    """An event that Ctrl-C sets, where it would otherwise break off whatever is being computed.
-
-    A second Ctrl-C breaks off at once. Outside the main thread, which alone may handle signals, and
-    where Ctrl-C is ignored, the event is never set.
-    """
-    event, before = threading.Event(), signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
-        yield event
-        return
-
-    def handler(signum, frame):
-        event.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, before)

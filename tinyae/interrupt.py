@@ -1,0 +1,39 @@
+"""Ctrl-C: a flag that a training looks at between two batches, so that it stops after a whole one."""
+
+import signal
+import threading
+from contextlib import contextmanager
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was.
+
+    resumable says whether this run has written a checkpoint to go on from.
+    """
+
+    def __init__(self, message, resumable=False):
+        super().__init__(message)
+        self.resumable = resumable
+
+
+@contextmanager
+def interrupt_flag():
+    """An event that Ctrl-C sets, where it would otherwise break off whatever is being computed.
+
+    A second Ctrl-C breaks off at once. Outside the main thread, which alone may handle signals, and
+    where Ctrl-C is ignored, the event is never set.
+    """
+    event, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
+        yield event
+        return
+
+    def handler(signum, frame):
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
