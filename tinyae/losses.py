@@ -11,10 +11,8 @@ import math
 import numpy as np
 
 from . import ops
-from .autodiff import primitive
-from .backend import array_module
 from .jacobian import jacobian_penalty  # a penalty like those below, in a file of its own
-from .ops.elementwise import exp_minus_abs
+from .ops.likelihood import bernoulli_terms, gaussian_kl_terms
 
 
 def _check(name, *operands):
@@ -42,29 +40,6 @@ def mse(prediction, target):
     return _per_example(error * error, 0.5)
 
 
-@primitive
-def bernoulli_terms(logits, target):
-    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise.
-
-    As max(l, 0) - x l + ln(1 + e^-|l|) it never overflows and is right where p rounds to 0 or 1. The
-    derivative is p - x in l, and -l in x.
-    """
-    xp, t = array_module(logits, target), exp_minus_abs(logits)
-    # 1 + t loses at most 6e-8 nats a pixel in float32. To keep them takes log1p, in which NumPy is
-    # several times slower on processors without AVX-512.
-    t += 1
-    t = xp.log(t, out=t)
-    t += ops.relu.__wrapped__(logits)
-    y = target * logits
-    return xp.subtract(t, y, out=y)
-
-
-bernoulli_terms.defvjp(
-    lambda g, y, logits, target: g * (ops.sigmoid(logits) - target),
-    lambda g, y, logits, target: -g * logits,
-)
-
-
 def bernoulli_nll(logits, target):
     """Cross-entropy -Σ x ln p + (1 - x) ln(1 - p) with p = sigmoid(logits), for targets in [0, 1].
 
@@ -90,21 +65,6 @@ def gaussian_nll(mean, log_var, target):
     _check("gaussian_nll", mean, log_var, target)
     error = target - mean
     return _per_example(log_var + error * error * ops.exp(-log_var) + math.log(2 * math.pi), 0.5)
-
-
-@primitive
-def gaussian_kl_terms(mean, log_var):
-    """½ (exp(log_var) + mean² - 1 - log_var), elementwise.
-
-    The derivative is the mean in the mean, and ½ (exp(log_var) - 1) in the log-variance.
-    """
-    return 0.5 * (array_module(mean, log_var).exp(log_var) + mean * mean - 1 - log_var)
-
-
-gaussian_kl_terms.defvjp(
-    lambda g, y, mean, log_var: g * mean,
-    lambda g, y, mean, log_var: g * (0.5 * ops.exp(log_var) - 0.5),
-)
 
 
 def gaussian_kl(mean, log_var, prior_mean=None, prior_log_var=None):

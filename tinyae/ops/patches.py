@@ -118,7 +118,7 @@ def conv2d(x, w, stride=1, padding=0, dilation=1):
     xp = array_module(x, w)
     y = xp.empty((len(x), *places, w.shape[3]), xp.result_type(x, w))
     for block in _blocks(x, places, w):
-        patches = unfold.__wrapped__(x[block], *window)  # the body of the primitive, on arrays
+        patches = unfold.body(x[block], *window)  # the body of the primitive, on arrays
         xp.matmul(_matrix(patches), _matrix(w), out=_matrix(y[block]))
     return y
 
@@ -138,7 +138,7 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1):
     xp = array_module(x, w)
     if xp is not np:  # a GPU wants few and large operations
         patches = (_matrix(x) @ _matrix(w).T).reshape(len(x), *places, *w.shape[:3])
-        return fold.__wrapped__(patches, size, *window)
+        return fold.body(patches, size, *window)
     y = np.empty((len(x), *size, w.shape[2]), np.result_type(x, w))
     for block in _blocks(x, places, w):
         # Of each row of patches, what can be added at once is computed at once, and so lies in memory
