@@ -19,15 +19,17 @@ pytestmark = pytest.mark.filterwarnings("error")  # an operation that warns at a
 class Reference:
     """NumPy, and by their formulas the functions that NumPy lacks."""
 
-    Tensor = staticmethod(np.asarray)
     relu = staticmethod(lambda x: np.where(x > 0, x, 0))
     leaky_relu = staticmethod(lambda x, slope=0.01: np.where(x > 0, x, slope * x))
     sigmoid = staticmethod(lambda x: np.exp(x) / (1 + np.exp(x)))
     softplus = staticmethod(lambda x: np.log(1 + np.exp(x)))
-    gaussian_kl_terms = staticmethod(lambda mean, log_var: (np.exp(log_var) + mean**2 - 1 - log_var) / 2)
+
+    def gaussian_kl_terms(self, mean, log_var):
+        mean, log_var = np.asarray(mean, float), np.asarray(log_var, float)
+        return (np.exp(log_var) + mean**2 - 1 - log_var) / 2
 
     def bernoulli_terms(self, logits, target):
-        p = self.sigmoid(logits)
+        p, target = self.sigmoid(np.asarray(logits, float)), np.asarray(target, float)
         return -target * np.log(p) - (1 - target) * np.log(1 - p)
 
     def __getattr__(self, name):
@@ -85,6 +87,11 @@ CONST = np.array([0.5, -1.25, 2.0], dtype=np.float32)  # exact, so it fits eithe
 def const(F, c):
     """A constant array as it is, or where F computes, if that is another device (see test_gpu.py)."""
     return F.constant(c) if hasattr(F, "constant") else c
+
+
+def tensor(F, c):
+    """The same as a Tensor, where F is tinyae.ops."""
+    return c if isinstance(F, Reference) else Tensor(const(F, np.asarray(c)))
 
 
 BROADCASTS = [
@@ -195,7 +202,7 @@ CASES = {
         case(lambda F, a: a ** const(F, np.int8([2, 3, -1])), (2, 3)),
         case(lambda F, b: 2**b, (2, 3)),
         case(lambda F, a, b: a**b, positive(3), np.array([0.0, 1.0, 2.0])),
-        case(lambda F, a: a ** F.Tensor(np.int8([2, 0, 1])), np.array([0.0, 0.0, 0.0])),
+        case(lambda F, a: a ** tensor(F, np.int8([2, 0, 1])), np.array([0.0, 0.0, 0.0])),
     ],
     "negative": elementwise("negative", case(lambda F, x: -x, (2, 3))),
     "exp": elementwise("exp"),
@@ -218,7 +225,7 @@ CASES = {
           for s, t in [((2, 3), (2, 3)), ((3,), (2, 1)), ((), (1, 3))]],
         case(lambda F, a: F.where(const(F, MASK[0]), a, 0), (2, 3)),
         case(lambda F, a: F.where(a > 0, np.float64(1.5), a), (2, 3)),
-        case(lambda F, a: F.where(F.Tensor(MASK), a, const(F, CONST)), (3,)),
+        case(lambda F, a: F.where(tensor(F, MASK), a, const(F, CONST)), (3,)),
         case(lambda F, a: F.where(True, a, 1.0), (3,)),
     ],
     "clip": arguments("clip", at((2, 3), -0.35, 0.55), at((3,), a_min=0, a_max=1), at((), 0, 1),
@@ -281,9 +288,9 @@ CASES = {
                         at((2, 1, 2, 3), (1, 2, 1)), at((0, 2), (1, 2)), at((0, 2), (2,)),
                         at((2,), shape=(2,))),
     "getitem": [case(getitem_by(index), shape) for shape, index in INDICES] + [
-        case(lambda F, x: x[F.Tensor([2, 0, 2])], (3, 2)),
-        case(lambda F, x: x[F.Tensor(MASK)], (2, 3)),
-        case(lambda F, x: x[:, F.Tensor(MASK)[0]], (2, 3)),
+        case(lambda F, x: x[tensor(F, [2, 0, 2])], (3, 2)),
+        case(lambda F, x: x[tensor(F, MASK)], (2, 3)),
+        case(lambda F, x: x[:, tensor(F, MASK)[0]], (2, 3)),
         case(lambda F, x: x[x > 0], (2, 3)),
         case(lambda F, x: x.T[1:, ::-1], (2, 3)),
     ],

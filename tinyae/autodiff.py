@@ -267,6 +267,7 @@ def _as_array(data):
 
 
 _clock = itertools.count(1)  # one for what is made and what is changed: so it is known which came first
+_last_change = 0
 
 
 class Node:
@@ -285,9 +286,10 @@ def changed(*tensors):
     A result computed from them before has seen the old values, and its rules would read the new ones:
     instead of a wrong gradient, `grad` and `backward` then give an error that names the operation.
     """
-    now = next(_clock)
+    global _last_change
+    _last_change = next(_clock)
     for t in tensors:
-        t.version = now
+        t.version = _last_change
 
 
 class _Recording(threading.local):
@@ -351,7 +353,7 @@ class Operation:
     """What `primitive` makes of a body: called with Tensors, it computes, and remembers how.
 
     body    the function on arrays
-    rules   the rule for each input, or None for an input without a gradient
+    rules   the rule for each input, or None for an input without a gradient; rule(i) is that of input i
     """
 
     def __init__(self, body):
@@ -370,7 +372,7 @@ class Operation:
             args, params = self._bind(args, params)
         inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
         for x in args:
-            if not isinstance(x, Tensor):
+            if type(x) is not Tensor and type(x) is not float and type(x) is not int:
                 x = _operand(x)
             inputs.append(x)
             if isinstance(x, Tensor):
@@ -419,13 +421,8 @@ class Operation:
                                 f"not {inspect.signature(rule)}: {error}") from None
         self.rules = rules
         self.count = None if self.variadic else len(rules)
+        self.rule = (lambda i: functools.partial(rules[0], i)) if self.variadic else rules.__getitem__
         self.constants = tuple(i for i, rule in enumerate(rules) if rule is None)
-
-    def vjp(self, i, g, y, *inputs, **params):
-        """The share of input i in the gradient g of y, as its rule gives it."""
-        if self.variadic:
-            return self.rules[0](i, g, y, *inputs, **params)
-        return self.rules[i](g, y, *inputs, **params)
 
     def _bind(self, args, params):
         """The inputs in their order and the parameters by name, of a call that mixed the two."""
@@ -455,6 +452,22 @@ class Operation:
 
     def __repr__(self):
         return f"<operation {self.__name__}{self.signature}>"
+
+
+def _operand(x):
+    """An argument as a Tensor, or as a Python number."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return x if isinstance(x, (Tensor, float, int)) else Tensor(x)
+
+
+def _explain_mixed_devices(operation, arrays, error):
+    places = [device_of(a) for a in arrays if hasattr(a, "dtype")]
+    if len(set(places)) > 1:
+        raise TypeError(
+            f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
+            "move them to one with .to(device)"
+        ) from error
 
 
 def _explain_mixed_devices(operation, arrays, error):
@@ -527,13 +540,14 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
     grads = {id(output): _seed(output, grad_output)}
     with record(create_graph):
         for t in reversed(tensors):
-            if t.node is None or id(t) not in grads or id(t) not in needed:
+            node = t.node
+            if node is None or id(t) not in grads or id(t) not in needed:
                 continue
             # Unless it is wanted, the memory of a gradient is free for the rest of the way.
             g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
-            for i, x in enumerate(t.node.inputs):
+            for i, x in enumerate(node.inputs):
                 if id(x) in needed:
-                    gx = _vjp(t.node, i, g, t)
+                    gx = _vjp(node, i, g, t)
                     grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
     return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
             for t in wanted]
@@ -541,13 +555,10 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
 
 def _refuse_changed(tensors, needed):
     """Raise an error where a rule would read values that were changed after its operation saw them."""
-    last = max([t.version for t in tensors])
     for y in tensors:
-        if y.node is None:
-            continue
-        if y.node.number > last:
-            break  # oldest first: whatever follows was made after the last change
-        for x in (*y.node.inputs, y):
+        if y.node and y.node.number > _last_change:
+            break  # oldest first: whatever follows was made after the last change of any Tensor
+        for x in (*y.node.inputs, y) if y.node else ():
             if isinstance(x, Tensor) and x.version > y.node.number and id(y) in needed:
                 raise RuntimeError(
                     f"{y.node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
@@ -569,7 +580,7 @@ def _seed(output, grad_output):
 def _vjp(node, i, g, y):
     """The share of input i in the gradient g of y, in the shape and precision of that input."""
     x = node.inputs[i]
-    gx = node.operation.vjp(i, g, y, *node.inputs, **node.params)
+    gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
     if gx is None:
         raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
     gx = gx if isinstance(gx, Tensor) else Tensor(gx)

@@ -21,7 +21,7 @@ def bernoulli_terms(logits, target):
 
 @primitive
 def gaussian_kl_terms(mean, log_var):
-    """½ (exp(log_var) + mean² - 1 - log_var), elementwise: the divergence of N(mean, exp(log_var)) from N(0, 1).
+    """½ (exp(log_var) + mean² - 1 - log_var), elementwise: KL(N(mean, exp(log_var)) ‖ N(0, 1)).
 
     The derivative is the mean in the mean, and ½ (exp(log_var) - 1) in the log-variance.
     """
@@ -30,10 +30,10 @@ def gaussian_kl_terms(mean, log_var):
 
 
 def _as_arrays(a, b):
-    """Both as arrays, a number in the precision of the other, so that NumPy gives no float64 for it."""
+    """Both as arrays of one precision. Of a number alone, NumPy's functions would make a float64."""
     xp = array_module(a, b)
-    a, b = (x if hasattr(x, "dtype") else xp.asarray(x, xp.result_type(a, b)) for x in (a, b))
-    return a, b
+    dtype = xp.result_type(a, b)
+    return [x.astype(dtype, copy=False) if hasattr(x, "dtype") else xp.asarray(x, dtype) for x in (a, b)]
 
 
 bernoulli_terms.defvjp(
