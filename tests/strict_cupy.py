@@ -22,9 +22,9 @@ import types
 import numpy as np
 
 UFUNCS = (  # of one or two arrays, with `out`
-    "abs", "add", "divide", "equal", "exp", "greater", "greater_equal", "isfinite", "less", "less_equal",
-    "log", "log1p", "maximum", "minimum", "multiply", "negative", "not_equal", "sign", "sqrt", "square",
-    "subtract", "tanh",
+    "abs", "add", "cos", "divide", "equal", "exp", "expm1", "greater", "greater_equal", "isfinite", "less",
+    "less_equal", "log", "log1p", "maximum", "minimum", "multiply", "negative", "not_equal", "sign", "sin",
+    "sqrt", "square", "subtract", "tanh",
 )
 FUNCTIONS = {  # and the arguments that they take
     "arange": ("start", "stop", "step", "dtype"),
@@ -34,6 +34,7 @@ FUNCTIONS = {  # and the arguments that they take
     "broadcast_to": ("array", "shape"),
     "clip": ("a", "a_min", "a_max"),
     "concatenate": ("arrays", "axis"),
+    "einsum": ("optimize",),
     "empty": ("shape", "dtype"),
     "empty_like": ("prototype",),
     "matmul": ("out",),

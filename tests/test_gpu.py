@@ -419,7 +419,7 @@ def test_the_stand_in_refuses(do):
         do()
 
 
-@pytest.mark.parametrize("name", ["median", "einsum", "float128"])
+@pytest.mark.parametrize("name", ["median", "tensordot", "float128"])
 def test_the_stand_in_lacks(name):
     with pytest.raises(AttributeError):
         getattr(strict_cupy.cupy, name)

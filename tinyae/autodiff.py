@@ -28,6 +28,38 @@ import numpy as np
 from .backend import array_module, device_of, to_device
 
 
+ops = None  # the package tinyae.ops, which is built on this file, and once imported puts itself here
+
+
+def _use_ours(name):
+    """What to say to a call of NumPy's function of that name on a Tensor."""
+    instead = f"use ops.{name}" if name in ops.__all__ else f"there is no ops.{name}; the values are in .numpy()"
+    return f"np.{name} does not take a Tensor, since it would lose its gradient: {instead}"
+
+
+OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal", "less",
+             "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
+
+
+class _AskedByNumPy:
+    """`Tensor.__array_ufunc__`, NumPy's question what to do with a Tensor in one of its functions.
+
+    NumPy asks the class, and is told to compute `array + Tensor` as we do, and of `np.tanh(Tensor)` which
+    function to use. CuPy asks the instance; None leaves the operator to the Tensor.
+    """
+
+    def __get__(self, tensor, kind):
+        return self.answer if tensor is None else None
+
+    @staticmethod
+    def answer(tensor, function, method, *inputs, **options):
+        if function.__name__ in OPERATORS and method == "__call__" and not options:
+            return getattr(ops, function.__name__)(*inputs)
+        if options.get("out"):
+            raise TypeError("an array cannot take a Tensor in place: write a = a + x, not a += x")
+        raise TypeError(_use_ours(function.__name__))
+
+
 class Tensor:
     """An array, and the record of how it was computed.
 
@@ -35,14 +67,13 @@ class Tensor:
     requires_grad   whether gradients flow to it: asked for on a leaf, inherited by every result
     grad            the Tensor that `backward` has accumulated in this leaf, or None
     node            how it was computed, or None for a leaf
+    version         when its values were last changed in place (see `changed`), 0 for never
 
-    Python floats, and lists of them, become float32; an array keeps its precision. The arithmetic
-    operators and the methods with NumPy's names are put on the class by `tinyae.ops`.
+    Python floats, and lists of them, become float32; an array keeps its precision, and where two
+    meet the result has the larger one, as in NumPy.
     """
 
-    __slots__ = ("data", "requires_grad", "grad", "node", "__weakref__")
-    __array_ufunc__ = None  # array + Tensor is left to Tensor.__radd__
-    __array_priority__ = 1000  # the same, for CuPy
+    __slots__ = ("data", "requires_grad", "grad", "node", "version", "__weakref__")
 
     def __init__(self, data, requires_grad=False):
         if type(data) is not np.ndarray:
@@ -54,14 +85,85 @@ class Tensor:
             raise TypeError(f"only a floating-point Tensor can require a gradient, not {data.dtype}")
         self.data = data
         self.requires_grad = requires_grad
-        self.grad = None
-        self.node = None
+        self.grad = self.node = None
+        self.version = 0
 
     shape = property(lambda self: self.data.shape)
     dtype = property(lambda self: self.data.dtype)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
     device = property(lambda self: device_of(self.data))
+
+    # Arithmetic. A number or an array on the left leaves the operator to the Tensor on its right.
+
+    def __add__(self, other): return add(self, other)
+    def __sub__(self, other): return ops.subtract(self, other)
+    def __mul__(self, other): return ops.multiply(self, other)
+    def __truediv__(self, other): return ops.divide(self, other)
+    def __pow__(self, other): return ops.power(self, other)
+    def __matmul__(self, other): return ops.matmul(self, other)
+
+    def __radd__(self, other): return add(other, self)
+    def __rsub__(self, other): return ops.subtract(other, self)
+    def __rmul__(self, other): return ops.multiply(other, self)
+    def __rtruediv__(self, other): return ops.divide(other, self)
+    def __rpow__(self, other): return ops.power(other, self)
+    def __rmatmul__(self, other): return ops.matmul(other, self)
+
+    def __neg__(self): return ops.negative(self)
+    def __abs__(self): return ops.abs(self)
+
+    # Comparisons, element by element, and masks. None and strings are equal to no Tensor, as Python says.
+
+    def __gt__(self, other): return ops.greater(self, other)
+    def __ge__(self, other): return ops.greater_equal(self, other)
+    def __lt__(self, other): return ops.less(self, other)
+    def __le__(self, other): return ops.less_equal(self, other)
+    def __eq__(self, other): return NotImplemented if _is_no_array(other) else ops.equal(self, other)
+    def __ne__(self, other): return NotImplemented if _is_no_array(other) else ops.not_equal(self, other)
+    def __and__(self, other): return ops.bitwise_and(self, other)
+    def __or__(self, other): return ops.bitwise_or(self, other)
+    def __rand__(self, other): return ops.bitwise_and(other, self)
+    def __ror__(self, other): return ops.bitwise_or(other, self)
+    def __invert__(self): return ops.invert(self)
+
+    __hash__ = object.__hash__  # `==` compares elements, so say that a Tensor hashes by identity
+
+    # Functions, under NumPy's names. All others are in tinyae.ops.
+
+    def exp(self): return ops.exp(self)
+    def log(self): return ops.log(self)
+    def sqrt(self): return ops.sqrt(self)
+    def tanh(self): return ops.tanh(self)
+    def sigmoid(self): return ops.sigmoid(self)
+    def relu(self): return ops.relu(self)
+    def clip(self, a_min=None, a_max=None): return ops.clip(self, a_min=a_min, a_max=a_max)
+    def astype(self, dtype): return astype(self, dtype=dtype)
+
+    def sum(self, axis=None, *, keepdims=False): return ops.sum(self, axis=axis, keepdims=keepdims)
+    def mean(self, axis=None, *, keepdims=False): return ops.mean(self, axis=axis, keepdims=keepdims)
+    def var(self, axis=None, **options): return ops.var(self, axis, **options)
+    def max(self, axis=None, *, keepdims=False): return ops.max(self, axis=axis, keepdims=keepdims)
+    def min(self, axis=None, *, keepdims=False): return ops.min(self, axis=axis, keepdims=keepdims)
+    def argmax(self, axis=None): return ops.argmax(self, axis=axis)
+
+    def __getitem__(self, index): return ops.getitem(self, index=index)
+    def swapaxes(self, axis1, axis2): return ops.swapaxes(self, axis1=axis1, axis2=axis2)
+    def squeeze(self, axis=None): return ops.squeeze(self, axis)
+    def flatten(self): return ops.reshape(self, shape=-1)
+    T = property(lambda self: ops.transpose(self))
+
+    def reshape(self, *shape):
+        """x.reshape(2, 3) or x.reshape((2, 3))."""
+        return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes):
+        """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes, = axes
+        return ops.transpose(self, axes=axes or None)
+
+    # What Python and NumPy ask of it.
 
     def __len__(self):
         return len(self.data)
@@ -72,28 +174,54 @@ class Tensor:
     def __bool__(self):
         return bool(self.data)
 
-    __hash__ = object.__hash__  # `==` compares elements, so say that a Tensor hashes by identity
+    def item(self):
+        """The only element, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"a Tensor of shape {self.shape} is no single number: that takes size 1, not "
+                             f"{self.size} (and of every element, ops.exp and not math.exp)")
+        return self.data.item()
 
-    def __array__(self, *args, **kwargs):
-        raise TypeError("a Tensor is not turned into a NumPy array by itself: use .numpy()")
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self):
         text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
         flag = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({text}, {self.dtype}{flag})"
 
-    def item(self):
-        """The only element, as a Python number."""
-        return self.data.item()
+    def __array__(self, *args, **kwargs):
+        raise TypeError("a Tensor is not turned into a NumPy array by itself: use .numpy()")
 
-    __float__ = item
+    def __array_function__(self, function, types, args, kwargs):
+        raise TypeError(_use_ours(function.__name__))
+
+    __array_ufunc__ = _AskedByNumPy()
+    __array_priority__ = 1000  # CuPy's way to ask which side an operator is left to
+
+    # The values, with and without their history.
 
     def numpy(self):
-        """The values as a NumPy array: the Tensor's own array on the CPU, a copy of it from the GPU.
+        """The values as a NumPy array: on the CPU the Tensor's own, from the GPU a copy.
 
-        The Tensor's own array changes with it: copy it to keep a parameter's values of this moment.
+        A result's array is read-only, since the rules behind it will read it. A leaf's is not, and changes
+        with the Tensor: copy it to keep the values of this moment. Who writes to it between the computation
+        of a loss and its gradient says so with `changed`.
         """
-        return to_device(self.data, "cpu")
+        array = to_device(self.data, "cpu")
+        if self.node is not None:
+            array = array.view()
+            array.flags.writeable = False
+        return array
+
+    def tolist(self):
+        """The values as Python numbers in nested lists."""
+        return self.numpy().tolist()
 
     def detach(self):
         """The same array without its history: a constant to whatever is computed from it."""
@@ -107,14 +235,23 @@ class Tensor:
         """Add d self / d leaf to the `grad` of every leaf that requires a gradient.
 
         grad_output is the gradient of self, and must be given unless self has one element. Do not
-        change a `grad` in place: it may share its memory with another.
+        change a `grad` in place: it may share its memory with another. Threads may call it at once.
         """
         if not self.requires_grad:
             raise ValueError("backward: this Tensor was not computed from any that requires a gradient")
         tensors = history(self)
         leaves = [t for t in tensors if t.node is None and t.requires_grad]
-        for leaf, g in zip(leaves, _differentiate(self, tensors, leaves, grad_output, False)):
-            leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+        gradients = _differentiate(self, tensors, leaves, grad_output, False)
+        with _accumulating:
+            for leaf, g in zip(leaves, gradients):
+                leaf.grad = g if leaf.grad is None else add(leaf.grad, g)
+
+
+_accumulating = threading.Lock()  # or of two threads that add to one `grad`, one could be forgotten
+
+
+def _is_no_array(other):
+    return other is None or isinstance(other, str)
 
 
 def _as_array(data):
@@ -129,15 +266,30 @@ def _as_array(data):
     return data.astype(np.float32) if data.dtype == np.float64 else data
 
 
+_clock = itertools.count(1)  # one for what is made and what is changed: so it is known which came first
+_last_change = 0
+
+
 class Node:
     """How a Tensor was computed. It holds the inputs, and nothing holds it but the result."""
 
     __slots__ = ("operation", "inputs", "params", "number")
-    _count = itertools.count()
 
     def __init__(self, operation, inputs, params):
         self.operation, self.inputs, self.params = operation, inputs, params
-        self.number = next(self._count)
+        self.number = next(_clock)
+
+
+def changed(*tensors):
+    """Tell the engine that the values of these Tensors were changed in place, as an optimiser does it.
+
+    A result computed from them before has seen the old values, and its rules would read the new ones:
+    instead of a wrong gradient, `grad` and `backward` then give an error that names the operation.
+    """
+    global _last_change
+    _last_change = next(_clock)
+    for t in tensors:
+        t.version = _last_change
 
 
 class _Recording(threading.local):
@@ -182,80 +334,131 @@ def primitive(body):
             lambda g, y, a, b: g * a,      # dL/db
         )
 
-    The body sees raw arrays. A rule sees Tensors: the gradient g of the output, the output y, the
-    inputs; then the parameters, all by name. There is a rule for each input: the arguments beyond
-    the last rule are parameters, such as `axis`. A rule need not undo broadcasting: its result is
-    summed to its input's shape. Rules are made of tinyae's operations: `ops.tanh`, not `np.tanh`.
+    The body sees raw arrays, and leaves them as they are. A rule sees Tensors: the gradient g of the
+    output, the output y, the inputs; then the parameters, all by name. There is a rule for each input:
+    the arguments beyond the last rule are parameters, such as `axis`. None in place of a rule says that
+    the input has no gradient. A rule need not undo broadcasting: its result is summed to its input's
+    shape. Rules are made of tinyae's operations: `ops.tanh`, not `np.tanh`.
 
     With a single rule for any number of inputs (`def concatenate(*xs, axis)`), the rule is also
     told which input is meant: `defvjp(lambda i, g, y, *xs, axis: ...)`.
 
     Numbers stay numbers in the body and the rules, so that they take the precision of the arrays.
     """
-    signature = inspect.signature(body)
-    arguments = signature.parameters.values()
-    defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
-
-    @functools.wraps(body)
-    def operation(*args, **params):
-        if not operation.rules:
-            raise TypeError(f"{body.__name__} has no rules yet: give it one for each input with defvjp")
-        if len(args) != len(operation.rules) and not variadic:
-            args, params = bind(args, params)
-        inputs, arrays, differentiable = _operands(args)
-        if defaults:
-            params = {**defaults, **params}
-        try:
-            y = Tensor(body(*arrays, **params))
-        except TypeError as error:
-            _explain_mixed_devices(operation, arrays, error)
-            raise
-        for p in params.values():
-            if isinstance(p, Tensor) and p.requires_grad:
-                raise TypeError(f"{body.__name__}: an argument that requires a gradient has no rule; "
-                                f"defvjp was given {len(operation.rules)}")
-        if differentiable and _recording.on:
-            y.requires_grad = True
-            y.node = Node(operation, inputs, params)
-        return y
-
-    def bind(args, params):
-        """The inputs in their order and the parameters by name, of a call that mixed the two."""
-        try:
-            bound = signature.bind(*args, **params).arguments
-        except TypeError as error:
-            raise TypeError(f"{body.__name__}: {error}") from None
-        names = list(signature.parameters)[: len(operation.rules)]
-        return [bound.pop(name) for name in names], bound
-
-    def defvjp(*rules):
-        operation.rules = rules
-        operation.rule = (lambda i: functools.partial(rules[0], i)) if variadic else rules.__getitem__
-
-    operation.rules = ()
-    operation.defvjp = defvjp
-    PRIMITIVES[body.__name__] = operation
+    operation = PRIMITIVES[body.__name__] = Operation(body)
     return operation
 
 
-def _operands(args):
-    """The inputs (Tensors and numbers), what the body sees of them, and whether one requires a gradient."""
-    inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
-    for a in args:
-        if isinstance(a, np.generic):
-            a = a.item()
-        elif not isinstance(a, (Tensor, float, int)):
-            a = Tensor(a)
-        inputs.append(a)
-        if isinstance(a, Tensor):
-            arrays.append(a.data)
-            differentiable = differentiable or a.requires_grad
-        else:
-            arrays.append(a)
-    if differentiable is None and args:
-        return _operands([Tensor(float(a)) for a in args])  # numbers alone become float32
-    return inputs, arrays, differentiable
+class Operation:
+    """What `primitive` makes of a body: called with Tensors, it computes, and remembers how.
+
+    body    the function on arrays
+    rules   the rule for each input, or None for an input without a gradient; rule(i) is that of input i
+    """
+
+    def __init__(self, body):
+        functools.update_wrapper(self, body)
+        self.body = body
+        self.rules = ()
+        self.signature = inspect.signature(body)
+        arguments = self.signature.parameters.values()
+        self.defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
+        self.count = None  # of inputs; None until there are rules, and where it may be any
+        self.constants = ()  # the inputs without a gradient, by number
+
+    def __call__(self, *args, **params):
+        if len(args) != self.count:
+            args, params = self._bind(args, params)
+        inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
+        for x in args:
+            if type(x) is not Tensor and type(x) is not float and type(x) is not int:
+                x = _operand(x)
+            inputs.append(x)
+            if isinstance(x, Tensor):
+                arrays.append(x.data)
+                differentiable = differentiable or x.requires_grad
+            else:
+                arrays.append(x)
+        if differentiable is None and args and len(self.constants) != self.count:
+            return self(*[Tensor(float(x)) for x in args], **params)  # numbers alone become float32
+        if self.defaults:
+            params = {**self.defaults, **params}
+        try:
+            value = self.body(*arrays, **params)
+        except TypeError as error:
+            _explain_mixed_devices(self, arrays, error)
+            raise
+        if value is None:
+            raise TypeError(f"{self.__name__}: the body returned None; it must return an array")
+        y = Tensor(value)
+        for p in params.values():
+            if isinstance(p, Tensor) and p.requires_grad:
+                raise TypeError(f"{self.__name__}: an argument that requires a gradient has no rule; "
+                                f"defvjp was given {len(self.rules)}")
+        if differentiable and _recording.on:
+            if self.constants:
+                inputs, differentiable = self._without_constants(inputs)
+            if differentiable:
+                y.requires_grad = True
+                y.node = Node(self, inputs, params)
+        return y
+
+    def defvjp(self, *rules):
+        """Give the rule for each input, in their order; None for an input that has no gradient."""
+        inputs = list(self.signature.parameters)[: len(rules)]
+        params = dict.fromkeys(list(self.signature.parameters)[len(rules):])
+        if len(inputs) < len(rules):
+            raise TypeError(f"{self.__name__} takes {len(inputs)} arguments, but defvjp was given "
+                            f"{len(rules)} rules; there is one for each input")
+        call = ["i"] * self.variadic + ["g", "y", *inputs]
+        for i, rule in enumerate(rules):
+            try:
+                rule is None or inspect.signature(rule).bind(*call, **params)
+            except TypeError as error:
+                expected = ", ".join([*call, *params])
+                raise TypeError(f"{self.__name__}: rule {i} must take ({expected}), "
+                                f"not {inspect.signature(rule)}: {error}") from None
+        self.rules = rules
+        self.count = None if self.variadic else len(rules)
+        self.rule = (lambda i: functools.partial(rules[0], i)) if self.variadic else rules.__getitem__
+        self.constants = tuple(i for i, rule in enumerate(rules) if rule is None)
+
+    def _bind(self, args, params):
+        """The inputs in their order and the parameters by name, of a call that mixed the two."""
+        if not self.rules:
+            raise TypeError(f"{self.__name__} has no rules yet: give it one for each input with defvjp")
+        if self.variadic:
+            return args, params
+        try:
+            bound = self.signature.bind(*args, **params).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.__name__}: {error}") from None
+        names = list(self.signature.parameters)[: len(self.rules)]
+        return [bound.pop(name) for name in names], bound
+
+    def _without_constants(self, inputs):
+        """The inputs, those without a rule cut from their history, and whether one requires a gradient."""
+        inputs = [x.detach() if i in self.constants and isinstance(x, Tensor) and x.requires_grad else x
+                  for i, x in enumerate(inputs)]
+        return inputs, any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+
+    def __get__(self, instance, kind=None):
+        """Be a method where a class has it, as a function would (and help() takes it for one)."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self):
+        return self.__name__  # pickled and copied by name, as a function is
+
+    def __repr__(self):
+        return f"<operation {self.__name__}{self.signature}>"
+
+
+def _operand(x):
+    """An argument as a Tensor, or as a Python number."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return x if isinstance(x, (Tensor, float, int)) else Tensor(x)
 
 
 def _explain_mixed_devices(operation, arrays, error):
@@ -265,6 +468,22 @@ def _explain_mixed_devices(operation, arrays, error):
             f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
             "move them to one with .to(device)"
         ) from error
+
+
+def _explain_mixed_devices(operation, arrays, error):
+    places = [device_of(a) for a in arrays if hasattr(a, "dtype")]
+    if len(set(places)) > 1:
+        raise TypeError(
+            f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
+            "move them to one with .to(device)"
+        ) from error
+
+
+def _operand(x):
+    """An argument as a Tensor, or as a Python number."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return x if isinstance(x, (float, int)) else Tensor(x)
 
 
 def grad(output, inputs, grad_output=None, create_graph=False):
@@ -316,20 +535,35 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
     for t in tensors:
         if t.node and not needed.isdisjoint(map(id, t.node.inputs)):
             needed.add(id(t))
+    _refuse_changed(tensors, needed)
 
     grads = {id(output): _seed(output, grad_output)}
     with record(create_graph):
         for t in reversed(tensors):
-            if t.node is None or id(t) not in grads or id(t) not in needed:
+            node = t.node
+            if node is None or id(t) not in grads or id(t) not in needed:
                 continue
             # Unless it is wanted, the memory of a gradient is free for the rest of the way.
             g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
-            for i, x in enumerate(t.node.inputs):
+            for i, x in enumerate(node.inputs):
                 if id(x) in needed:
-                    gx = _vjp(t.node, i, g, t)
+                    gx = _vjp(node, i, g, t)
                     grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
     return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
             for t in wanted]
+
+
+def _refuse_changed(tensors, needed):
+    """Raise an error where a rule would read values that were changed after its operation saw them."""
+    for y in tensors:
+        if y.node and y.node.number > _last_change:
+            break  # oldest first: whatever follows was made after the last change of any Tensor
+        for x in (*y.node.inputs, y) if y.node else ():
+            if isinstance(x, Tensor) and x.version > y.node.number and id(y) in needed:
+                raise RuntimeError(
+                    f"{y.node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
+                    "were changed in place since (by an optimiser's step, say): its gradient would be wrong. "
+                    "Take the gradient before the change, or compute the loss again after it")
 
 
 def _seed(output, grad_output):

@@ -8,7 +8,7 @@ trained.
 
 import numpy as np
 
-from ..autodiff import Tensor
+from ..autodiff import Tensor, changed
 from ..backend import to_device
 
 
@@ -66,6 +66,7 @@ class Module:
             raise ValueError("the state does not fit the model: " + "; ".join(wrong))
         for name, t in mine.items():  # in place: an optimiser may hold a view of the same memory
             t.data[...] = to_device(state[name], t.device)
+        changed(*mine.values())
 
     def to(self, device):
         """Move every Tensor to "cpu" or "gpu", and return the module. Do it before making an optimiser."""

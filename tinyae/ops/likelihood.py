@@ -1,38 +1,39 @@
-"""Elementwise terms of likelihoods and divergences, each one operation with its rule by hand.
+"""The terms of two likelihoods, each as one operation: what a variational autoencoder's step is made of.
 
-They could be written in the operations of the other files. As operations of their own they pass
-over the memory fewer times, and a variational autoencoder's step is a good deal faster.
+They could be written with the elementwise operations. As primitives they have the short derivatives
+of the whole, and make fewer arrays on the way.
 """
 
 from ..autodiff import primitive
 from ..backend import array_module
-from .elementwise import exp, exp_minus_abs, relu, sigmoid
+from .elementwise import expm1, sigmoid, softplus
 
 
 @primitive
 def bernoulli_terms(logits, target):
-    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise.
+    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise: softplus(l) - x l.
 
-    As max(l, 0) - x l + ln(1 + e^-|l|) it never overflows and is right where p rounds to 0 or 1. The
-    derivative is p - x in l, and -l in x.
+    It never overflows, and is right where p rounds to 0 or 1. The derivative is p - x in l, and -l in x.
     """
-    xp, t = array_module(logits, target), exp_minus_abs(logits)
-    # 1 + t loses at most 6e-8 nats a pixel in float32. To keep them takes log1p, in which NumPy is
-    # several times slower on processors without AVX-512.
-    t += 1
-    t = xp.log(t, out=t)
-    t += relu.__wrapped__(logits)
-    y = target * logits
-    return xp.subtract(t, y, out=y)
+    logits, target = _as_arrays(logits, target)
+    return softplus.body(logits) - target * logits
 
 
 @primitive
 def gaussian_kl_terms(mean, log_var):
-    """½ (exp(log_var) + mean² - 1 - log_var), elementwise: the KL divergence from N(0, 1).
+    """½ (exp(log_var) + mean² - 1 - log_var), elementwise: KL(N(mean, exp(log_var)) ‖ N(0, 1)).
 
     The derivative is the mean in the mean, and ½ (exp(log_var) - 1) in the log-variance.
     """
-    return 0.5 * (array_module(mean, log_var).exp(log_var) + mean * mean - 1 - log_var)
+    mean, log_var = _as_arrays(mean, log_var)
+    return 0.5 * (array_module(log_var).expm1(log_var) - log_var) + 0.5 * mean * mean
+
+
+def _as_arrays(a, b):
+    """Both as arrays of one precision. Of a number alone, NumPy's functions would make a float64."""
+    xp = array_module(a, b)
+    dtype = xp.result_type(a, b)
+    return [x.astype(dtype, copy=False) if hasattr(x, "dtype") else xp.asarray(x, dtype) for x in (a, b)]
 
 
 bernoulli_terms.defvjp(
@@ -41,5 +42,5 @@ bernoulli_terms.defvjp(
 )
 gaussian_kl_terms.defvjp(
     lambda g, y, mean, log_var: g * mean,
-    lambda g, y, mean, log_var: g * (0.5 * exp(log_var) - 0.5),
+    lambda g, y, mean, log_var: g * (0.5 * expm1(log_var)),
 )

@@ -1,9 +1,10 @@
-"""The matrix product, over any number of leading batch axes."""
+"""The matrix product, over any number of leading batch axes, and Einstein's sums of products."""
 
 import math
 
-from ..autodiff import Tensor, primitive
-from .shape import reshape, swapaxes
+from ..autodiff import Tensor, broadcast_to, primitive
+from ..backend import array_module
+from .shape import expand_dims, reshape, swapaxes
 
 
 @primitive
@@ -39,3 +40,53 @@ def matmul(a, b):
     if a.ndim == 1 or b.ndim == 1:
         y = reshape(y, shape=y.shape[:-2] + y.shape[-2:-1] * (a.ndim > 1) + y.shape[-1:] * (b.ndim > 1))
     return y
+
+
+def einsum(subscripts, *operands):
+    """Σ over the letters that the output lacks, of products: einsum("nd,md->nm", a, b) is a @ b.T.
+
+    As in NumPy, without "->" the output has the letters that occur once, in their order in the alphabet.
+    Raises ValueError where the subscripts do not fit the operands, or an operand has a letter twice (its
+    diagonal) or an ellipsis, which are not supported.
+    """
+    operands = [x if isinstance(x, Tensor) else Tensor(x) for x in operands]
+    text = subscripts.replace(" ", "")
+    inputs, arrow, output = text.partition("->")
+    if not arrow:
+        output = "".join(c for c in sorted({*inputs} - {","}) if inputs.count(c) == 1)
+    terms, sizes = inputs.split(","), {}
+    for term in (*terms, output):
+        if len(set(term)) < len(term) or not (term + "a").isalpha():
+            raise ValueError(f"einsum: {term!r} in {subscripts!r} must be letters, none of them twice")
+    if [len(term) for term in terms] != [x.ndim for x in operands] or not {*output} <= {*inputs}:
+        raise ValueError(f"einsum: {subscripts!r} does not fit operands of the shapes "
+                         f"{', '.join(str(x.shape) for x in operands)}")
+    for c, n in ((c, n) for term, x in zip(terms, operands) for c, n in zip(term, x.shape)):
+        if sizes.setdefault(c, n) != n:
+            raise ValueError(f"einsum: the axis {c} of {subscripts!r} is {sizes[c]} long in one operand "
+                             f"and {n} in another")
+    return contract(*operands, terms=(*terms, output))
+
+
+@primitive
+def contract(*operands, terms):
+    """What `einsum` computes, of its operands' letters and its output's, in a tuple."""
+    *inputs, output = terms
+    return array_module(*operands).einsum(f"{','.join(inputs)}->{output}", *operands, optimize=True)
+
+
+def _contract_rule(i, g, y, *operands, terms):
+    """Another such sum: g takes the operand's place, which gives its letters in place of the output's.
+
+    Along the letters that it alone has, which were summed over, its gradient is constant.
+    """
+    *inputs, output = terms
+    others = [k for k in range(len(operands)) if k != i]
+    known = {*output}.union(*(inputs[k] for k in others))
+    kept = "".join(c for c in inputs[i] if c in known)
+    gx = contract(g, *(operands[k] for k in others), terms=(output, *(inputs[k] for k in others), kept))
+    alone = tuple(axis for axis, c in enumerate(inputs[i]) if c not in known)
+    return broadcast_to(expand_dims(gx, alone), shape=operands[i].shape) if alone else gx
+
+
+contract.defvjp(_contract_rule)

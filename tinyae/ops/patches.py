@@ -20,6 +20,7 @@ places (Dumoulin and Visin 2016, A guide to convolution arithmetic for deep lear
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,13 +43,13 @@ def unfold(x, kernel, stride=1, padding=0, dilation=1):
 
     Raises ValueError where x has not four axes or the window is larger than the padded image.
     """
-    window = _window("unfold", kernel, stride, padding, dilation)
-    places = _places("unfold", x.shape, *window)
+    window = Window.of("unfold", kernel, stride, padding, dilation)
+    places = window.places("unfold", x.shape)
     padded = x
-    if any(window[2]):
-        padded, inside = _bordered(x, x.shape, window[2])
+    if any(window.padding):
+        padded, inside = window.bordered(x, x.shape)
         inside[...] = x
-    xp, patches = array_module(x), _patches(padded, places, *window)
+    xp, patches = array_module(x), window.patches(padded, places)
     if x.shape[3] == 1:  # kept in the order (kh, kw, C, N, oh, ow): then it is rows of pixels that are copied
         return xp.ascontiguousarray(patches.transpose(3, 4, 5, 0, 1, 2)).transpose(3, 4, 5, 0, 1, 2)
     return xp.ascontiguousarray(patches)
@@ -60,13 +61,13 @@ def fold(cols, size, kernel, stride=1, padding=0, dilation=1):
 
     Raises ValueError where cols has not the shape of the patches of such images.
     """
-    window = _window("fold", kernel, stride, padding, dilation)
+    window = Window.of("fold", kernel, stride, padding, dilation)
     shape = (cols.shape[0], *pair("fold", "size", size, 1), cols.shape[-1])
-    places = _places("fold", shape, *window)
-    expected = (shape[0], *places, *window[0], shape[3])
+    places = window.places("fold", shape)
+    expected = (shape[0], *places, *window.kernel, shape[3])
     if cols.shape != expected:
         raise ValueError(f"fold: images {shape} have patches {expected}, not {cols.shape}")
-    height, width = _apart(window)
+    height, width = window.apart()
     if shape[3] == 1:
         width = 1  # the innermost loop then runs over ow, not over those few entries
     images = _add_up(lambda rows, columns: cols[:, :, :, rows, columns], height, width,
@@ -80,23 +81,14 @@ def _add_up(entries, height, width, like, shape, places, window):
     entries(rows, columns) gives those in a part of the kernel, two slices of that height and width, in the
     order (N, oh, ow, rows, columns, C).
     """
-    (kh, kw), _, padding, _ = window
-    padded, inside = _bordered(like, shape, padding)
-    sums = _patches(padded, places, *window)
+    padded, inside = window.bordered(like, shape)
+    sums, (kh, kw) = window.patches(padded, places), window.kernel
     for i in range(0, kh, height):
         for j in range(0, kw, width):
             rows, columns = slice(i, i + height), slice(j, j + width)
             part = sums[:, :, :, rows, columns]
             part += entries(rows, columns).reshape(part.shape)
     return inside
-
-
-def _apart(window):
-    """How many rows and columns of the kernel never meet on a pixel, so that they can be added at once.
-
-    Entries j and j' of two patches lie on one pixel only if d (j - j') is a multiple of s.
-    """
-    return tuple(s // math.gcd(s, d) for s, d in zip(window[1], window[3]))
 
 
 unfold.defvjp(lambda g, y, x, **window: fold(g, x.shape[1:3], **window))
@@ -113,12 +105,12 @@ def conv2d(x, w, stride=1, padding=0, dilation=1):
     differ or the window is larger than the padded image.
     """
     _check_channels("conv2d", x, w, axis=2)
-    window = _window("conv2d", w.shape[:2], stride, padding, dilation)
-    places = _places("conv2d", x.shape, *window)
+    window = Window.of("conv2d", w.shape[:2], stride, padding, dilation)
+    places = window.places("conv2d", x.shape)
     xp = array_module(x, w)
     y = xp.empty((len(x), *places, w.shape[3]), xp.result_type(x, w))
     for block in _blocks(x, places, w):
-        patches = unfold.__wrapped__(x[block], *window)  # the body of the primitive, on arrays
+        patches = unfold.body(x[block], *window)  # the body of the primitive, on arrays
         xp.matmul(_matrix(patches), _matrix(w), out=_matrix(y[block]))
     return y
 
@@ -133,18 +125,18 @@ def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1):
     meant. Raises ValueError for another, where the channels differ, and where no pixel is left.
     """
     _check_channels("conv_transpose2d", x, w, axis=3)
-    window = _window("conv_transpose2d", w.shape[:2], stride, padding, dilation)
-    places, size = x.shape[1:3], _transposed_size(x.shape, *window, output_padding)
+    window = Window.of("conv_transpose2d", w.shape[:2], stride, padding, dilation)
+    places, size = x.shape[1:3], _transposed_size(x.shape, window, output_padding)
     xp = array_module(x, w)
     if xp is not np:  # a GPU wants few and large operations
         patches = (_matrix(x) @ _matrix(w).T).reshape(len(x), *places, *w.shape[:3])
-        return fold.__wrapped__(patches, size, *window)
+        return fold.body(patches, size, *window)
     y = np.empty((len(x), *size, w.shape[2]), np.result_type(x, w))
     for block in _blocks(x, places, w):
         # Of each row of patches, what can be added at once is computed at once, and so lies in memory
         # side by side with its neighbours on the image.
         values, shape = _matrix(x[block]), y[block].shape
-        y[block] = _add_up(lambda rows, columns: values @ _matrix(w[rows, columns]).T, 1, _apart(window)[1],
+        y[block] = _add_up(lambda rows, columns: values @ _matrix(w[rows, columns]).T, 1, window.apart()[1],
                            y, shape, places, window)
     return y
 
@@ -163,7 +155,7 @@ def _kernel_gradient(image, values, w, **window):
 
 def _input_gradient(g, y, x, w, stride, padding, dilation):
     """The transposed convolution of g, with the pixels that no window reached as its output padding."""
-    window = _window("conv2d", w.shape[:2], stride, padding, dilation)
+    window = Window.of("conv2d", w.shape[:2], stride, padding, dilation)
     rest = tuple((n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in zip(x.shape[1:3], *window))
     return conv_transpose2d(g, w, stride, padding, rest, dilation)
 
@@ -199,21 +191,49 @@ def upsample_nearest2d(x, scale):
     return reshape(blocks, (n, h * sh, w * sw, c))
 
 
-def _bordered(like, shape, padding):
-    """Zeros in place of images of that shape with the padding round them, and a view of the images in it."""
-    (n, h, w, c), (ph, pw) = shape, padding
-    padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
-    return padded, padded[:, ph:ph + h, pw:pw + w]
+class Window(NamedTuple):
+    """A window that slides over images; each of its four parts is a pair for height and width."""
 
+    kernel: tuple
+    stride: tuple
+    padding: tuple
+    dilation: tuple
 
-def _patches(padded, places, kernel, stride, padding, dilation):
-    """The patches (N, oh, ow, kh, kw, C) of padded images as a view, in which overlaps share memory."""
-    n, down, right, channel = padded.strides
-    return array_module(padded).lib.stride_tricks.as_strided(
-        padded,
-        (len(padded), *places, *kernel, padded.shape[3]),
-        (n, stride[0] * down, stride[1] * right, dilation[0] * down, dilation[1] * right, channel),
-    )
+    @classmethod
+    def of(cls, name, kernel, stride, padding, dilation):
+        """A window of numbers or pairs, checked; name is that of the operation, for the errors."""
+        return cls(pair(name, "kernel", kernel, 1), pair(name, "stride", stride, 1),
+                   pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1))
+
+    def places(self, name, shape):
+        """(oh, ow), the number of places of the window on images of that shape."""
+        _, *size, _ = _four_axes(name, "x", shape)
+        padded = tuple(n + 2 * p for n, p in zip(size, self.padding))
+        span = tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation))
+        if any(a > n for a, n in zip(span, padded)):
+            raise ValueError(f"{name}: the kernel spans {span} pixels, the padded input has only {padded}")
+        return tuple((n - a) // s + 1 for n, a, s in zip(padded, span, self.stride))
+
+    def bordered(self, like, shape):
+        """Zeros for images of that shape with the padding round them, and a view of the images in it."""
+        (n, h, w, c), (ph, pw) = shape, self.padding
+        padded = array_module(like).zeros((n, h + 2 * ph, w + 2 * pw, c), like.dtype)
+        return padded, padded[:, ph:ph + h, pw:pw + w]
+
+    def patches(self, padded, places):
+        """The patches (N, oh, ow, kh, kw, C) of padded images as a view, in which overlaps share memory."""
+        n, down, right, channel = padded.strides
+        (sh, sw), (dh, dw) = self.stride, self.dilation
+        return array_module(padded).lib.stride_tricks.as_strided(
+            padded, (len(padded), *places, *self.kernel, padded.shape[3]),
+            (n, sh * down, sw * right, dh * down, dw * right, channel))
+
+    def apart(self):
+        """How many rows and columns of the kernel never meet on a pixel, so that they can be added at once.
+
+        Entries j and j' of two patches lie on one pixel only if d (j - j') is a multiple of s.
+        """
+        return tuple(s // math.gcd(s, d) for s, d in zip(self.stride, self.dilation))
 
 
 def _matrix(x):
@@ -228,19 +248,13 @@ def _blocks(x, places, w):
     return [slice(i, i + each) for i in range(0, n, each)]
 
 
-def _window(name, kernel, stride, padding, dilation):
-    """Kernel, stride, padding and dilation as pairs, checked."""
-    return (pair(name, "kernel", kernel, 1), pair(name, "stride", stride, 1),
-            pair(name, "padding", padding, 0), pair(name, "dilation", dilation, 1))
-
-
 def pair(name, what, value, least):
     """value as a pair for height and width, checked to be integers from `least` up."""
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in pair):
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or not all(isinstance(v, (int, np.integer)) and v >= least for v in both):
         kind = f"an integer from {least} up, or two of them"
         raise ValueError(f"{name}: {what} must be {kind}, not {value!r}")
-    return pair
+    return both
 
 
 def _four_axes(name, what, shape):
@@ -250,25 +264,15 @@ def _four_axes(name, what, shape):
     return shape
 
 
-def _places(name, shape, kernel, stride, padding, dilation):
-    """(oh, ow), the number of places of the window on images of that shape."""
-    _, *size, _ = _four_axes(name, "x", shape)
-    padded = tuple(n + 2 * p for n, p in zip(size, padding))
-    span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation))
-    if any(a > n for a, n in zip(span, padded)):
-        raise ValueError(f"{name}: the kernel spans {span} pixels, the padded input has only {padded}")
-    return tuple((n - a) // s + 1 for n, a, s in zip(padded, span, stride))
-
-
-def _transposed_size(shape, kernel, stride, padding, dilation, output_padding):
-    """(H, W) of the images whose windows have the places shape[1:3]."""
+def _transposed_size(shape, window, output_padding):
+    """(H, W) of the images on which the window has the places shape[1:3]."""
     extra = pair("conv_transpose2d", "output_padding", output_padding, 0)
-    if any(e >= s for e, s in zip(extra, stride)):
-        raise ValueError(f"conv_transpose2d: output_padding {extra} must be below the stride {stride}")
+    if any(e >= s for e, s in zip(extra, window.stride)):
+        raise ValueError(f"conv_transpose2d: output_padding {extra} must be below the stride {window.stride}")
     size = tuple(s * (o - 1) + d * (k - 1) + 1 - 2 * p + e
-                 for o, k, s, p, d, e in zip(shape[1:3], kernel, stride, padding, dilation, extra))
+                 for o, k, s, p, d, e in zip(shape[1:3], *window, extra))
     if min(size) < 1:
-        raise ValueError(f"conv_transpose2d: the padding {padding} leaves an output of size {size}")
+        raise ValueError(f"conv_transpose2d: the padding {window.padding} leaves an output of size {size}")
     return size
 
 

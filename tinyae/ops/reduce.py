@@ -44,44 +44,82 @@ def _extreme_rule(g, y, x, axis, keepdims):
     return _kept(g, x, axis, keepdims) * chosen / sum(chosen, axis=axis, keepdims=True)
 
 
-@primitive
-def logsumexp(x, axis=None, *, keepdims=False):
-    """ln Σ eˣ, with the largest x taken out so that nothing overflows; dy/dx = softmax(x)."""
-    xp = array_module(x)
-    top = x.max(axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):  # ln 0 = -inf is right where every x is -inf
-        y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
-    return y if keepdims else y.squeeze(axis)
-
-
 sum.defvjp(lambda g, y, x, axis, keepdims: broadcast_to(_kept(g, x, axis, keepdims), shape=x.shape))
 max.defvjp(_extreme_rule)
 min.defvjp(_extreme_rule)
-logsumexp.defvjp(
-    lambda g, y, x, axis, keepdims:
-        _kept(g, x, axis, keepdims) * exp(x - _kept(y, x, axis, keepdims))
-)
 
 
+@primitive
 def mean(x, axis=None, *, keepdims=False):
-    """Arithmetic mean."""
-    total = sum(x, axis, keepdims=keepdims)
-    return total / math.prod(x.shape[i] for i in axes_of("mean", axis, x.ndim))
+    """Arithmetic mean. Raises ValueError where there is nothing to average."""
+    _count("mean", x, axis)
+    return x.mean(axis=axis, keepdims=keepdims)
+
+
+mean.defvjp(lambda g, y, x, axis, keepdims:
+            broadcast_to(_kept(g, x, axis, keepdims) / _count("mean", x, axis), shape=x.shape))
 
 
 def var(x, axis=None, *, ddof=0, keepdims=False):
-    """Variance, Σ (x - x̄)² / (n - ddof)."""
-    n = math.prod(x.shape[i] for i in axes_of("var", axis, x.ndim))
-    centred = x - mean(x, axis, keepdims=True)
-    return sum(centred * centred, axis, keepdims=keepdims) / (n - ddof)
+    """Variance, Σ (x - x̄)² / (n - ddof). Raises ValueError where n is not above ddof."""
+    n = _count("var", x, axis, ddof)
+    centred = x - mean(x, axis=axis, keepdims=True)
+    v = mean(centred * centred, axis=axis, keepdims=keepdims)
+    return v * (n / (n - ddof)) if ddof else v
 
 
-def log_softmax(x, axis=-1):
-    """ln softmax(x) = x - logsumexp(x) along the axis."""
-    return x - logsumexp(x, axis, keepdims=True)
+def _count(name, x, axis, ddof=0):
+    """How many elements an average along the axis is over; there must be more than ddof."""
+    n = math.prod(x.shape[i] for i in axes_of(name, axis, x.ndim))
+    if n <= ddof:
+        raise ValueError(f"{name}: expected more than {ddof} elements along axis {axis}, got {n} "
+                         f"(shape {x.shape})")
+    return n
 
 
+@primitive
+def argmax(x, axis=None):
+    """The index of the largest element, the first of them where several tie; it has no gradient."""
+    return x.argmax(axis=axis)
+
+
+argmax.defvjp(None)
+
+# The log-sum-exp family. The largest x is taken out, so that nothing overflows, and every exponential is
+# of a difference: exp(x - logsumexp(x)) would lose it in rounding where x is large.
+
+
+@primitive
+def logsumexp(x, axis=None, *, keepdims=False):
+    """ln Σ eˣ; dy/dx = softmax(x)."""
+    top, e = _shifted(x, axis)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right where every x is -inf
+        y = array_module(x).log(array_module(x).exp(e).sum(axis=axis, keepdims=True)) + top
+    return y if keepdims else y.squeeze(axis)
+
+
+@primitive
 def softmax(x, axis=-1):
-    """eˣ / Σ eˣ along the axis: positive, and sums to 1."""
-    return exp(log_softmax(x, axis))
+    """eˣ / Σ eˣ along the axis: positive, and sums to 1; dL/dx = y (g - Σ g y)."""
+    e = array_module(x).exp(_shifted(x, axis)[1])
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+@primitive
+def log_softmax(x, axis=-1):
+    """ln softmax(x) = x - logsumexp(x) along the axis; dL/dx = g - softmax(x) Σ g."""
+    xp, (_, shifted) = array_module(x), _shifted(x, axis)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def _shifted(x, axis):
+    """The largest x along the axis (0 where it is infinite), and x less that."""
+    xp, top = array_module(x), x.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    with np.errstate(over="ignore"):  # -inf is right for what lies so far below the largest
+        return top, x - top
+
+
+logsumexp.defvjp(lambda g, y, x, axis, keepdims: _kept(g, x, axis, keepdims) * softmax(x, axis=axis))
+softmax.defvjp(lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+log_softmax.defvjp(lambda g, y, x, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
