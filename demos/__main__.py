@@ -172,7 +172,9 @@ def table(results, quick):
         for claim in r["claims"] if not quick else ():  # numbers of a quick run would only mislead
             lines += [f"  {verdict(claim):20}{claim['id']:24}{claim['says']}",
                       f"{'':46}{measurement(claim)}"]
-    return "\n".join([*lines, "", summary([claim for r in results for claim in r["claims"]])])
+    lines += ["", summary([claim for r in results for claim in r["claims"]])]
+    failed = [r["demo"] for r in results if r["status"] not in (0, 1, STOPPED)]
+    return "\n".join([*lines, *([f"came to no end: {', '.join(failed)}"] if failed else [])])
 
 
 if __name__ == "__main__":

@@ -246,7 +246,7 @@ def test_all_quickly(ends, tmp_path, capsys):
 
 @pytest.mark.parametrize("statuses, expected, words", [
     ([0, 1, 0], 1, ["✗ did not hold", "2 of 3 claims held"]),
-    ([0, 2, 0], 1, ["pca (0 s, FAILED with status 2)", "2 of 2 claims held"]),
+    ([0, 2, 0], 1, ["pca (0 s, FAILED with status 2)", "2 of 2 claims held\ncame to no end: pca"]),
     ([0, "traceback", 0], 1, ["pca (0 s, FAILED with status 2)", "No such file", "2 of 2 claims held"]),
     ([0, -9, 0], 1, ["pca (0 s, FAILED with status -9)"]),
     ([0, 130, 0], 130, ["pca (0 s, stopped)", "1 of 1 claim held"]),
