@@ -282,7 +282,7 @@ def test_what_is_not_a_result(ends, capsys):
 
 
 def test_ctrl_c_leaves_the_demo_the_time_to_save(tmp_path):
-    """Both get the signal, as on a terminal; the demo needs more than the 0.25 s that subprocess would wait."""
+    """Both get the signal, as on a terminal; the demo needs more than the 0.25 s that subprocess waits."""
     child = ("import time, sys\n"
              "try:\n    print('ready', flush=True); time.sleep(30)\nexcept KeyboardInterrupt:\n"
              "    time.sleep(1); open(sys.argv[1], 'w').close(); sys.exit(130)")
