@@ -1,114 +1,184 @@
-"""The demos: `python -m demos` lists them, `python -m demos all` runs every one."""
+"""`python -m demos` lists the demos, `python -m demos NAME` runs one, `python -m demos all` every one."""
 
 import argparse
-import importlib
+import difflib
 import json
-import pkgutil
 import shlex
 import subprocess
 import sys
 import time
 
-import demos
-from demos.harness import common_options, measurement, verdict, write_json
+from demos import page
+from demos.catalogue import CHAPTERS, catalogue
+from demos.results import duration, measurement, read, summary, verdict, write_whole
 
-TOPICS = ("Autoencoders", "Regularised autoencoders", "Convolutional", "Variational and generative",
-          "The engine", "Exercises")
-
-
-def catalogue():
-    """(name, module) of every demo, which is a module with a TOPIC, in the order of their topics."""
-    modules = [(m.name, importlib.import_module(f"demos.{m.name}"))
-               for m in pkgutil.iter_modules(demos.__path__) if not m.name.startswith("_")]
-    return sorted((pair for pair in modules if hasattr(pair[1], "TOPIC")),
-                  key=lambda pair: TOPICS.index(pair[1].TOPIC))
+STOPPED = 130  # the exit status after Ctrl-C, as shells have it
+USAGE = """\
+python -m demos NAME            runs one; its figures, numbers and claims go to out/NAME/
+python -m demos NAME --help     its options; with --quick it takes seconds and judges nothing
+python -m demos all [CHAPTER]   runs all of them or a chapter; ends with the illustrated page, out/index.html
+python -m demos steps           the engine, built in small steps
+python -m demos exercises       gradient-check exercises"""
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(prog="python -m demos", description=__doc__)
+    """Run the command line; the exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    p = argparse.ArgumentParser(prog="python -m demos", description=__doc__, epilog=USAGE,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
-    run = p.add_subparsers(dest="command").add_parser("all", help="run every demo and sum up all claims")
-    common_options(run, images=True)
-    words = sys.argv[1:] if argv is None else argv
-    if words and words[0] in dict(catalogue()):
-        p.error(f"one demo is run with: python -m demos.{shlex.join(words)}")
-    args = p.parse_args(words)
-    if args.command == "all":
-        return run_all(args)
-    if args.names:
-        print(*(name for name, _ in catalogue()), sep="\n")
-    else:
-        show()
+    args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
+    commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises}
+    demos = catalogue()
+    if args.name in commands:
+        return commands[args.name](rest)
+    if args.name in demos:
+        from demos import run  # here, not above: it loads NumPy and the engine, which a list does without
+
+        return run.start(args.name, rest)
+    if args.name is not None:
+        p.error(unknown(args.name, [*demos, *commands]))
+    if rest:
+        p.error(f"what to run comes first, before {shlex.join(rest)}")
+    print("\n".join(demos) if args.names else listing(demos.values()))
     return 0
 
 
-def show():
-    """List the demos by topic."""
-    topic = None
-    for name, module in catalogue():
-        if module.TOPIC != topic:
-            topic = module.TOPIC
-            print(f"\n{topic}")
-        print(f"  python -m demos.{name:20} {module.__doc__.splitlines()[0]}")
-    print("\nEach takes --help, --quick (seconds, judges nothing) and --out FOLDER (default: out).\n"
-          "python -m demos all runs every one and sums up what they claim.")
+def unknown(name, known):
+    """What to say of a name that no demo has."""
+    if name in CHAPTERS:
+        return f"{name} is a chapter, run by: python -m demos all {name}"
+    near = difflib.get_close_matches(name, known)
+    advice = f"near it: {', '.join(near)}" if near else "python -m demos lists them"
+    return f"there is no demo {name!r}; {advice}"
 
 
-def run_all(args):
-    """Run every demo in a process of its own, print one table of claims, and write OUT/claims.json.
+def listing(demos):
+    """The names and sentences of the demos, chapter by chapter, and how to run them."""
+    lines, chapter = [], None
+    for demo in demos:
+        if demo.chapter != chapter:
+            chapter = demo.chapter
+            lines += ["", f"{CHAPTERS[chapter]} ({chapter})"]
+        lines += [f"  {demo.name:20} {demo.title}"]
+    return "\n".join([*lines, "", USAGE]).lstrip()
 
-    The exercises are left out: they are the learner's to run.
-    --data goes to those that are about digits; the others are on data of their own. The status is 1
-    if a claim did not hold or a demo came to no end. After Ctrl-C the table is of what there is.
+
+def show_steps(words):
+    """`python -m demos steps`: the files in which the engine is built, in order."""
+    from demos.steps import STEPS
+
+    argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__).parse_args(words)
+    for path, title in STEPS:
+        print(f"{path}  {title}")
+    return 0
+
+
+def run_exercises(words):
+    """`python -m demos exercises`: they have a command line of their own."""
+    from demos.exercises.__main__ import main as command
+
+    return command(words)
+
+
+# --- python -m demos all -------------------------------------------------------------------------
+
+def run_all(words):
+    """Run every demo or those of a chapter, each in a process of its own, one after another.
+
+    Prints one table of their claims, writes OUT/claims.json and the illustrated page OUT/index.html. The
+    status is 1 if a claim did not hold or a demo failed. After Ctrl-C the table is of what there is.
     """
+    from demos import run
+
+    demos = catalogue().values()
+    kinds = dict.fromkeys(kind for demo in demos for kind in demo.data)
+    p = argparse.ArgumentParser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
+    p.add_argument("chapter", nargs="?", choices=dict.fromkeys(demo.chapter for demo in demos),
+                   help="a chapter (default: all)")
+    run.common_options(p, data=tuple(kinds))
+    p.set_defaults(data=None)  # without --data each demo runs on its own first kind
+    args = p.parse_args(words)
+    out = args.out / "quick" if args.quick else args.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        p.error(f"no folder for the results: {error}")
     results = []
-    for name, module in catalogue():
-        if module.TOPIC == "Exercises":
-            continue
-        print(f"\n== demos.{name}", flush=True)
-        metrics, started = args.out / name / "metrics.json", time.monotonic()
-        metrics.unlink(missing_ok=True)  # of an earlier run: it must not pass for this one's
-        try:
-            status = subprocess.call([sys.executable, "-m", f"demos.{name}", *options(args, module)])
-        except KeyboardInterrupt:
-            status = 130
-        claims = json.loads(metrics.read_text(encoding="utf-8"))["claims"] if metrics.exists() else []
-        results.append({"demo": name, "status": status, "seconds": round(time.monotonic() - started, 1),
-                        "claims": claims})
-        if status == 130:
-            break
-    show_table(results, args.quick)
-    path = args.out / "claims.json"
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"data": args.data, "seed": args.seed, "device": args.device, "quick": args.quick,
-                      "demos": results})
-    print(f"\nwrote {path}")
-    return 130 if results[-1]["status"] == 130 else int(any(r["status"] != 0 for r in results))
+    for demo in demos:
+        if args.chapter in (None, demo.chapter):
+            results.append(run_one(demo, args, out))
+            if results[-1]["status"] == STOPPED:
+                break
+    print("\n" + table(results, args.quick))
+    repeated = repeats(results)
+    if repeated:
+        print(f"several claims have one name: {', '.join(repeated)}")
+    record = {key: getattr(args, key) for key in ("data", "seed", "device", "quick")} | {"demos": results}
+    write_whole(out / "claims.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    print(f"\nwrote {out / 'claims.json'}\nwrote {page.write(out)}")
+    if any(r["status"] == STOPPED for r in results):
+        return STOPPED
+    return int(bool(repeated) or any(r["status"] != 0 for r in results))
 
 
-def options(args, module):
-    """The command line for one demo."""
+def run_one(demo, args, out):
+    """Run a demo; its name, exit status, seconds and claims. With a status of 0 or 1 it came to an end."""
+    print(f"\n== {demo.name}", flush=True)
+    metrics, started = out / demo.name / "metrics.json", time.monotonic()
+    metrics.unlink(missing_ok=True)  # of an earlier run: it must not pass for this one's
+    status = call([sys.executable, "-m", "demos", demo.name, *options(demo, args)])
+    seconds = round(time.monotonic() - started, 1)
+    result = {"demo": demo.name, "status": status, "seconds": seconds, "claims": []}
+    try:
+        result["claims"] = read(metrics)["claims"]
+    except (OSError, ValueError) as error:
+        if status in (0, 1):  # a traceback, too, ends with status 1
+            result.update(status=2, error=str(error))
+    return result
+
+
+def call(command):
+    """The exit status of a command. After Ctrl-C, which it gets too, it has the time to save what it has."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        return STOPPED
+
+
+def options(demo, args):
+    """The options for one demo: what `all` was given, --data only where the demo has that kind."""
     words = [f"--seed={args.seed}", f"--device={args.device}", f"--out={args.out}"]
-    if "mnist" in getattr(module, "EPOCHS", {}):
-        words.append(f"--data={args.data}")
-    return [*words, *(["--quick"] if args.quick else [])]
+    words += [f"--data={args.data}"] if args.data in demo.data else []
+    return words + [f"--{flag}" for flag in ("quick", "fresh") if getattr(args, flag)]
 
 
-def show_table(results, quick):
-    """Two lines for each claim: whether it held, what is claimed; what was measured, what was asked."""
-    print("\n\nAll claims\n")
+def repeats(results):
+    """The names that more than one claim has."""
+    ids = [claim["id"] for r in results for claim in r["claims"]]
+    return sorted({id for id in ids if ids.count(id) > 1})
+
+
+def table(results, quick):
+    """Two lines for each claim: whether it held and what is claimed; what was measured and asked."""
+    lines = ["All claims"]
     for r in results:
-        end = {0: "", 1: "", 130: ", stopped"}.get(r["status"], f", FAILED with status {r['status']}")
-        print(f"demos.{r['demo']} ({r['seconds']:.0f} s{end})")
-        for c in r["claims"] if not quick else ():  # numbers of a quick run would only mislead
-            print(f"  {verdict(c):20}{c['id']:18}{c['says']}\n{'':40}{measurement(c)}")
-    claims = [c for r in results for c in r["claims"]]
-    held = sum(c["held"] is True for c in claims)
-    print(f"\n{len(claims)} claims, none judged (quick)" if quick else f"\n{held} of {len(claims)} claims held")
+        ended = {0: "", 1: "", STOPPED: ", stopped"}.get(r["status"], f", FAILED with status {r['status']}")
+        lines += ["", f"{r['demo']} ({duration(r['seconds'])}{ended})"]
+        lines += [f"  {r['error']}"] if "error" in r else []
+        for claim in r["claims"] if not quick else ():  # numbers of a quick run would only mislead
+            lines += [f"  {verdict(claim):20}{claim['id']:24}{claim['says']}",
+                      f"{'':46}{measurement(claim)}"]
+    lines += ["", summary([claim for r in results for claim in r["claims"]])]
+    failed = [r["demo"] for r in results if r["status"] not in (0, 1, STOPPED)]
+    return "\n".join([*lines, *([f"came to no end: {', '.join(failed)}"] if failed else [])])
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(STOPPED)

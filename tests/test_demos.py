@@ -13,9 +13,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from demos import __main__ as program  # noqa: E402
-from demos import convolution, harness, measures, speed, vae, vector_field  # noqa: E402
-from demos.__main__ import catalogue  # noqa: E402
+from demos import harness, measures, speed, vae  # noqa: E402
 from tinyae import nn, plots, training  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -25,83 +23,6 @@ def python(*args, cwd=ROOT):
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, *map(str, args)], cwd=cwd, env=env, capture_output=True,
                           text=True, encoding="utf-8", timeout=60)
-
-
-def test_list():
-    done = python("-m", "demos")
-    assert done.returncode == 0 and not done.stderr
-    assert "python -m demos.vae " in done.stdout and vae.TOPIC in done.stdout
-    for name, module in catalogue():
-        assert f"python -m demos.{name}" in done.stdout
-        assert module.__doc__.splitlines()[0] in done.stdout
-        assert callable(module.main)
-
-
-def test_names():
-    assert python("-m", "demos", "--names").stdout.split() == [name for name, _ in catalogue()]
-
-
-# --- python -m demos all -------------------------------------------------------------------------
-
-def test_all(tmp_path, monkeypatch, capfd):
-    some = [(m.__name__.rpartition(".")[2], m) for m in (convolution, vector_field)]
-    monkeypatch.setattr(program, "catalogue", lambda: some)
-    monkeypatch.chdir(ROOT)
-    assert program.main(["all", "--quick", "--seed", "4", "--data", "mnist", "--out", str(tmp_path)]) == 0
-    summary = json.loads((tmp_path / "claims.json").read_text())
-    assert (summary["data"], summary["seed"], summary["quick"]) == ("mnist", 4, True)
-    assert [r["demo"] for r in summary["demos"]] == ["convolution", "vector_field"]
-    for r in summary["demos"]:
-        metrics = json.loads((tmp_path / r["demo"] / "metrics.json").read_text())
-        assert r["claims"] == metrics["claims"] and metrics["seed"] == 4 and r["status"] == 0
-    said = capfd.readouterr().out
-    assert "demos.vector_field (" in said and "5 claims, none judged (quick)" in said
-
-
-@pytest.mark.parametrize("statuses, expected, words", [
-    ([0, 0], 0, ["2 of 2 claims held"]),
-    ([0, 1], 1, ["1 of 2 claims held", "DID NOT HOLD"]),
-    ([2, 0], 1, ["FAILED with status 2", "1 of 1 claims held"]),
-    ([130, 0], 130, [", stopped)"]),
-    ([0, KeyboardInterrupt], 130, ["1 of 1 claims held", ", stopped)"]),
-])
-def test_all_sums_up(tmp_path, monkeypatch, capsys, statuses, expected, words):
-    """Also where demos fail or are stopped; and results of an earlier run do not count."""
-    names = iter(["vae", "speed"])
-    commands = []
-
-    def call(command):
-        name = next(names)
-        status = statuses[len(commands)]
-        commands.append(command)
-        if status is KeyboardInterrupt:
-            raise KeyboardInterrupt
-        if status in (0, 1):
-            claim = {"id": "it", "says": "so", "measured": "that", "value": 1.0, "at_least": 1,
-                     "held": not status}
-            (tmp_path / name / "metrics.json").write_text(json.dumps({"claims": [claim]}))
-        return status
-
-    for name in ("vae", "speed"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "metrics.json").write_text('{"claims": [{}]}')
-    monkeypatch.setattr(program, "catalogue", lambda: [("vae", vae), ("speed", speed)])
-    monkeypatch.setattr(program.subprocess, "call", call)
-    assert program.main(["all", "--out", str(tmp_path), "--data", "mnist"]) == expected
-    assert commands[0] == [sys.executable, "-m", "demos.vae", "--seed=0", "--device=cpu", f"--out={tmp_path}",
-                           "--data=mnist"]
-    assert all("--data=mnist" not in command for command in commands[1:])
-    said = capsys.readouterr().out
-    assert all(word in said for word in words)
-    demos = json.loads((tmp_path / "claims.json").read_text())["demos"]
-    assert len(demos) == (1 if statuses[0] == 130 else 2)
-
-
-def test_the_exercises_are_not_run_with_all(tmp_path, monkeypatch):
-    ran = []
-    monkeypatch.setattr(program.subprocess, "call", lambda command: ran.append(command[2]) or 0)
-    assert program.main(["all", "--out", str(tmp_path)]) == 0
-    assert ran == [f"demos.{name}" for name, _ in catalogue() if name != "exercises"]
 
 
 def test_imports_stay_light():
@@ -281,13 +202,6 @@ def test_exit_status(capsys, outcome, status, message):
         harness.run(main)
     assert caught.value.code == status
     assert capsys.readouterr().err.strip().startswith(message)
-
-
-def test_a_demo_by_its_name_alone(capsys):
-    with pytest.raises(SystemExit) as caught:
-        program.main(["vae", "--quick"])
-    assert caught.value.code == 2
-    assert "one demo is run with: python -m demos.vae --quick" in capsys.readouterr().err
 
 
 def test_programming_errors_keep_their_traceback():

@@ -41,7 +41,7 @@ def test_links_lead_somewhere(link):
 
 
 def test_every_demo_is_listed():
-    from demos.__main__ import catalogue
+    from demos.catalogue import catalogue
 
-    for name, _ in catalogue():
+    for name in catalogue():
         assert f"`demos.{name}`" in TEXT

@@ -1,0 +1,71 @@
+"""Which demos there are: the modules in the folders of the chapters. To list them imports none of them."""
+
+import ast
+import pkgutil
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).parent
+CHAPTERS = {
+    "autoencoders": "Autoencoders",
+    "regularised": "Regularised autoencoders",
+    "convolutional": "Convolutional autoencoders",
+    "variational": "Variational autoencoders",
+    "latent": "In latent space",
+    "adversarial": "Adversarial networks",
+    "pretraining": "Pre-training and energy",
+    "representations": "Representations and what they are for",
+    "engine": "The engine",
+}
+
+
+class Demo(NamedTuple):
+    """A demo and its chapter, by the names of its file and folder; the rest stands in the file."""
+
+    name: str
+    chapter: str
+
+    @property
+    def module(self):
+        """The name by which it is imported."""
+        return f"demos.{self.chapter}.{self.name}"
+
+    @property
+    def title(self):
+        """Its sentence: the first line of the docstring."""
+        text = ast.get_docstring(self.syntax())
+        if not text:
+            raise ValueError(f"{self.path} has no docstring; its first line should say what the demo shows")
+        return text.splitlines()[0]
+
+    @property
+    def data(self):
+        """The kinds of data among which --data chooses: the file's DATA, none where the data is its own."""
+        for node in self.syntax().body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id="DATA")], value=value):
+                    return ast.literal_eval(value)
+        return ()
+
+    @property
+    def path(self):
+        """Its file."""
+        return FOLDER / self.chapter / f"{self.name}.py"
+
+    def syntax(self):
+        """The file's syntax tree: what it says, without running it."""
+        return ast.parse(self.path.read_text(encoding="utf-8"), self.path)
+
+
+def catalogue():
+    """{name: Demo}, chapter by chapter, by name within a chapter."""
+    demos = {}
+    for chapter in CHAPTERS:
+        for module in pkgutil.iter_modules([str(FOLDER / chapter)]):
+            if module.ispkg or module.name.startswith("_"):
+                continue
+            demo = Demo(module.name, chapter)
+            if demo.name in demos:
+                raise ValueError(f"two demos have one name: {demos[demo.name].module} and {demo.module}")
+            demos[demo.name] = demo
+    return demos

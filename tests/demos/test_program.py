@@ -1,0 +1,301 @@
+"""`python -m demos`: the list, one demo, all of them. Where demos run, they are made up."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+import demos
+from demos import __main__ as program
+from demos import catalogue
+
+ROOT = Path(__file__).parents[2]
+
+
+def python(*args):
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run([sys.executable, *args], cwd=ROOT, env=env, capture_output=True, text=True,
+                          encoding="utf-8", timeout=60)
+
+
+def module(folder, chapter, name, title="What it shows.", body=""):
+    (folder / chapter).mkdir(parents=True, exist_ok=True)
+    source = f'"""{title}\n\nThe lecture: ..."""\n\n{body}\n'
+    (folder / chapter / f"{name}.py").write_text(source, encoding="utf-8")
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A house with three demos, and things that are none."""
+    folder = tmp_path / "house"
+    module(folder, "engine", "graph", "The graph of ⟨Ax, y⟩.")
+    module(folder, "autoencoders", "pca", "A line.", 'DATA = ("strokes", "mnist")')
+    module(folder, "autoencoders", "deep", "Depth.", 'import no_such_package\nDATA = ("faces",)')
+    module(folder, "autoencoders", "_shared")
+    module(folder, "autoencoders/inner", "__init__")
+    module(folder, "steps", "first")
+    monkeypatch.setattr(catalogue, "FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """In place of demos.run: keeps what was started."""
+    stub = types.SimpleNamespace(started=[], status=0)
+
+    def start(name, argv):
+        stub.started.append((name, argv))
+        return stub.status
+
+    def common_options(p, data=()):
+        p.add_argument("--data", choices=data, default=data[0] if data else None)
+        p.add_argument("--seed", type=int, default=0)
+        p.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+        p.add_argument("--out", type=Path, default=Path("out"))
+        p.add_argument("--quick", action="store_true")
+        p.add_argument("--fresh", action="store_true")
+
+    stub.start, stub.common_options = start, common_options
+    monkeypatch.setitem(sys.modules, "demos.run", stub)
+    monkeypatch.setattr(demos, "run", stub, raising=False)
+    return stub
+
+
+# --- the demos there are -------------------------------------------------------------------------
+
+def test_every_demo_says_what_it_is():
+    for name, demo in catalogue.catalogue().items():
+        imported = importlib.import_module(demo.module)
+        assert callable(imported.main) and isinstance(imported.LECTURES, str)
+        assert demo.title == imported.__doc__.splitlines()[0] and demo.title.endswith(".")
+        assert demo.data == getattr(imported, "DATA", ())
+        assert name not in ("all", "steps", "exercises")
+
+
+def test_the_catalogue(house):
+    found = catalogue.catalogue()
+    assert list(found) == ["deep", "pca", "graph"]
+    assert [demo.title for demo in found.values()] == ["Depth.", "A line.", "The graph of ⟨Ax, y⟩."]
+    assert [demo.data for demo in found.values()] == [("faces",), ("strokes", "mnist"), ()]
+    assert found["pca"].module == "demos.autoencoders.pca"
+
+
+def test_two_demos_of_one_name(house):
+    module(house, "engine", "pca")
+    with pytest.raises(ValueError, match="one name: demos.autoencoders.pca and demos.engine.pca"):
+        catalogue.catalogue()
+
+
+@pytest.mark.parametrize("source", ["", "x = 1"])
+def test_a_demo_without_a_docstring(house, source):
+    (house / "engine" / "speed.py").write_text(source)
+    with pytest.raises(ValueError, match=r"speed\.py has no docstring; its first line should say"):
+        catalogue.catalogue()["speed"].title
+
+
+# --- python -m demos -----------------------------------------------------------------------------
+
+def test_list(house, capsys):
+    assert program.main([]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[:6] == [
+        "Autoencoders (autoencoders)",
+        "  deep                 Depth.",
+        "  pca                  A line.",
+        "",
+        "The engine (engine)",
+        "  graph                The graph of ⟨Ax, y⟩."]
+    for command in ("NAME --help", "all [CHAPTER]", "steps", "exercises"):
+        assert f"python -m demos {command}" in said
+
+
+def test_names(house, capsys):
+    assert program.main(["--names"]) == 0
+    assert capsys.readouterr().out == "deep\npca\ngraph\n"
+
+
+def test_the_list_of_the_real_demos():
+    done = python("-m", "demos")
+    assert done.returncode == 0 and not done.stderr
+    assert all(demo.title in done.stdout for demo in catalogue.catalogue().values())
+
+
+def test_a_list_loads_no_demo_and_no_engine():
+    code = ("import sys; from demos.__main__ import main; main([]); "
+            "print({'numpy', 'matplotlib', 'tinyae', 'demos.run'} & set(sys.modules))")
+    assert python("-c", code).stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("status", [0, 1, 130])
+def test_one_demo(house, run, status):
+    run.status = status
+    assert program.main(["pca", "--quick", "--help", "--data=mnist"]) == status
+    assert run.started == [("pca", ["--quick", "--help", "--data=mnist"])]
+
+
+@pytest.mark.parametrize("words, message", [
+    (["depe"], "there is no demo 'depe'; near it: deep"),
+    (["pac", "--quick"], "there is no demo 'pac'; near it: pca"),
+    (["exercise"], "near it: exercises"),
+    (["xyzzy"], "there is no demo 'xyzzy'; python -m demos lists them"),
+    (["engine"], "engine is a chapter, run by: python -m demos all engine"),
+    (["autoencoders.pca"], "there is no demo 'autoencoders.pca'"),
+    (["--quick", "pca"], "unrecognized arguments: --quick"),
+    (["--names", "pca", "x y"], "what to run comes first, before pca 'x y'"),
+    (["all", "pca"], "invalid choice: 'pca'"),
+    (["all", "latent"], "invalid choice: 'latent'"),
+    (["all", "--data", "cats"], "invalid choice: 'cats'"),
+    (["all", "--epochs=3"], "unrecognized arguments: --epochs"),
+])
+def test_refusals(house, run, capsys, words, message):
+    with pytest.raises(SystemExit) as caught:
+        program.main(words)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not run.started
+
+
+def test_steps(house, monkeypatch, capsys):
+    steps = [("steps/one.py", "A number that remembers."), ("steps/two.py", "A rule.")]
+    monkeypatch.setitem(sys.modules, "demos.steps", types.SimpleNamespace(STEPS=steps))
+    assert program.main(["steps"]) == 0
+    assert capsys.readouterr().out == "steps/one.py  A number that remembers.\nsteps/two.py  A rule.\n"
+    with pytest.raises(SystemExit):
+        program.main(["steps", "three"])
+    assert "unrecognized arguments: three" in capsys.readouterr().err
+
+
+def test_exercises(monkeypatch):
+    from demos.exercises import __main__ as exercises
+
+    monkeypatch.setattr(exercises, "main", lambda words: words)
+    assert program.main(["exercises", "7", "--hint"]) == ["7", "--hint"]
+
+
+# --- python -m demos all -------------------------------------------------------------------------
+
+def metrics(name, chapter, **claim):
+    return {"demo": name, "chapter": chapter, "title": "It.", "lectures": "L1", "command": "python",
+            "seconds": 1, "figures": [], "pages": [], "measured": {},
+            "claims": [{"id": name, "says": "so", "measured": "that:", "value": 1, "at_least": 0.5, **claim}]}
+
+
+@pytest.fixture
+def ends(house, run, monkeypatch, tmp_path):
+    """`python -m demos all` on made-up demos: each ends with the status given for it, and such a claim."""
+    def all_(statuses, *words, **claim):
+        chapters = {"deep": "autoencoders", "pca": "autoencoders", "graph": "engine"}
+        commands = []
+
+        def call(command):
+            commands.append(command)
+            name = command[3]
+            out = tmp_path / "out" / "quick" if "--quick" in command else tmp_path / "out"
+            assert not (out / name / "metrics.json").exists()  # of an earlier run
+            status = statuses[name]
+            if status in (0, 1):
+                (out / name).mkdir(parents=True, exist_ok=True)
+                held = None if "--quick" in command else not status
+                (out / name / "metrics.json").write_text(
+                    json.dumps(metrics(name, chapters[name], **{"held": held, **claim})))
+            return 1 if status == "traceback" else status
+
+        monkeypatch.setattr(program, "call", call)
+        return program.main(["all", *words, "--out", str(tmp_path / "out")]), commands
+    return all_
+
+
+def test_all(ends, tmp_path, capsys):
+    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--data", "mnist", "--seed", "4", "--fresh")
+    assert status == 0
+    start, common = [sys.executable, "-m", "demos"], ["--seed=4", "--device=cpu", f"--out={tmp_path / 'out'}"]
+    assert commands == [[*start, "deep", *common, "--fresh"],
+                        [*start, "pca", *common, "--data=mnist", "--fresh"],
+                        [*start, "graph", *common, "--fresh"]]
+    said = json.loads((tmp_path / "out" / "claims.json").read_text())
+    assert (said["data"], said["seed"], said["device"], said["quick"]) == ("mnist", 4, "cpu", False)
+    assert [(r["demo"], r["status"], r["claims"][0]["id"]) for r in said["demos"]] == [
+        ("deep", 0, "deep"), ("pca", 0, "pca"), ("graph", 0, "graph")]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "3 of 3 claims held" in page and "No results here" not in page
+    out = capsys.readouterr().out
+    assert "✓ held              pca                     so" in out and "that: 1 (asked: at least 0.5)" in out
+    assert "3 of 3 claims held" in out
+
+
+def test_all_of_a_chapter(ends):
+    status, commands = ends({"deep": 0, "pca": 0}, "autoencoders")
+    assert status == 0 and [command[3] for command in commands] == ["deep", "pca"]
+    assert not any(word.startswith("--data") for command in commands for word in command)
+
+
+def test_all_quickly(ends, tmp_path, capsys):
+    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--quick")
+    assert status == 0 and all("--quick" in command for command in commands)
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"quick"}
+    assert (tmp_path / "out" / "quick" / "index.html").exists()
+    out = capsys.readouterr().out
+    assert "3 claims, none judged" in out and "asked" not in out
+
+
+@pytest.mark.parametrize("statuses, expected, words", [
+    ([0, 1, 0], 1, ["✗ did not hold", "2 of 3 claims held"]),
+    ([0, 2, 0], 1, ["pca (0 s, FAILED with status 2)", "2 of 2 claims held\ncame to no end: pca"]),
+    ([0, "traceback", 0], 1, ["pca (0 s, FAILED with status 2)", "No such file", "2 of 2 claims held"]),
+    ([0, -9, 0], 1, ["pca (0 s, FAILED with status -9)"]),
+    ([0, 130, 0], 130, ["pca (0 s, stopped)", "1 of 1 claim held"]),
+])
+def test_all_sums_up(ends, tmp_path, capsys, statuses, expected, words):
+    """Also where demos fail or are stopped; and results of an earlier run do not count."""
+    ends({"deep": 0, "pca": 0, "graph": 0})
+    capsys.readouterr()
+    status, commands = ends(dict(zip(("deep", "pca", "graph"), statuses)))
+    assert status == expected and len(commands) == (2 if 130 in statuses else 3)
+    said = capsys.readouterr().out
+    assert all(word in said for word in words)
+    assert [r["demo"] for r in json.loads((tmp_path / "out" / "claims.json").read_text())["demos"]] == [
+        command[3] for command in commands]
+    assert "pca/metrics.json" not in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_claims_of_one_name(ends, capsys):
+    status, _ = ends({"deep": 0, "pca": 0, "graph": 0}, id="same")
+    assert status == 1 and "several claims have one name: same" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made(ends, tmp_path, capsys):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SystemExit) as caught:
+        ends({})
+    assert caught.value.code == 2 and "no folder for the results: " in capsys.readouterr().err
+
+
+def test_what_is_not_a_result(ends, capsys):
+    status, _ = ends({"deep": 0, "pca": 0, "graph": 0}, value="high")
+    assert status == 1 and "'value' is 'high'" in capsys.readouterr().out
+
+
+def test_ctrl_c_leaves_the_demo_the_time_to_save(tmp_path):
+    """Both get the signal, as on a terminal; the demo needs more than the 0.25 s that subprocess waits."""
+    child = ("import time, sys\n"
+             "try:\n    print('ready', flush=True); time.sleep(30)\nexcept KeyboardInterrupt:\n"
+             "    time.sleep(1); open(sys.argv[1], 'w').close(); sys.exit(130)")
+    code = ("import sys; from demos.__main__ import call; "
+            "sys.exit(call([sys.executable, '-c', *sys.argv[1:]]))")
+    process = subprocess.Popen([sys.executable, "-c", code, child, str(tmp_path / "saved")], cwd=ROOT,
+                               stdout=subprocess.PIPE, start_new_session=True)
+    with process:
+        assert process.stdout.readline() == b"ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    assert (tmp_path / "saved").exists()
+
+
+def test_call_gives_the_status():
+    assert program.call([sys.executable, "-c", "raise SystemExit(7)"]) == 7
