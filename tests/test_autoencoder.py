@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tinyae import (
-    Tensor, corruption, data, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties,
+    Tensor, corruption, data, grad, gradcheck, jacobian, losses, models, nn, no_grad, ops, optim, penalties,
     training,
 )
+from tinyae.distributions import Bernoulli, Gaussian, Laplace, SquaredError
 
 
 def rng(seed=0):
@@ -19,11 +20,11 @@ def dense(n_in, n_out, g):
     return nn.Dense(n_in, n_out, rng=g, init="glorot")
 
 
-def autoencoder(size=6, hidden=5, code=3, seed=0, reconstruction=losses.bernoulli_nll, **options):
+def autoencoder(size=6, hidden=5, code=3, seed=0, likelihood=Bernoulli, **options):
     g = rng(seed)
     encoder = nn.Sequential(dense(size, hidden, g), ops.sigmoid, dense(hidden, code, g), ops.sigmoid)
     decoder = nn.Sequential(dense(code, hidden, g), ops.sigmoid, dense(hidden, size, g))
-    return models.Autoencoder(encoder, decoder, reconstruction, **options)
+    return models.Autoencoder(encoder, decoder, likelihood, **options)
 
 
 def examples(n=8, *shape, dtype=np.float32):
@@ -43,12 +44,18 @@ COMBINATIONS = list(itertools.product(CORRUPTIONS, PENALTIES))
 def test_parts():
     model, x = autoencoder(), examples()
     h = model.encode(x)
-    assert h.shape == (8, 3) and model.decode(h).shape == model.reconstruct(x).shape == (8, 6)
+    p = model.decode(h)
+    assert isinstance(p, Bernoulli)
+    assert h.shape == (8, 3) and p.mean.shape == model.reconstruct(x).shape == (8, 6)
     assert np.array_equal(h.data, model.encoder(x).data)
-    assert np.array_equal(model.decode(h).data, ops.sigmoid(model.decoder(h)).data)
-    assert np.array_equal(model.reconstruct(x).data, model.decode(h).data)
-    gaussian = autoencoder(reconstruction=losses.mse)
-    assert np.array_equal(gaussian.decode(h).data, gaussian.decoder(h).data)
+    assert np.array_equal(p.mean.data, ops.sigmoid(model.decoder(h)).data)
+    assert np.array_equal(model.reconstruct(x).data, p.mean.data)
+    for likelihood in (SquaredError, Gaussian, Laplace):
+        other = autoencoder(likelihood=likelihood)
+        assert isinstance(other.decode(h), likelihood)
+        assert np.array_equal(other.decode(h).mean.data, other.decoder(h).data)
+        assert np.array_equal(other.reconstruct(x).data, other.decoder(h).data)
+    assert models.Autoencoder(model.encoder, model.decoder).likelihood is SquaredError
     assert len(model.parameters()) == 8
 
 
@@ -82,9 +89,9 @@ def test_terms_by_hand():
     terms = model.loss(x, rng())[1]
     assert not np.array_equal(seen.data, x.data)
     expected = {
-        "reconstruction": losses.bernoulli_nll(model.decoder(h), x),  # of the clean x
+        "reconstruction": Bernoulli(model.decoder(h)).nll(x),  # of the clean x
         "l2": 0.1 * losses.l2(h), "sparsity_kl": 0.3 * losses.sparsity_kl(h, 0.1),
-        "jacobian": 0.5 * losses.jacobian_penalty(model.encoder, seen, "closed"),
+        "jacobian": penalties.jacobian(0.5, "closed")(None, seen, model.encoder, None),
     }
     assert {k: t.item() for k, t in terms.items()} == pytest.approx(
         {k: t.item() for k, t in expected.items()}, rel=1e-5)
@@ -116,13 +123,24 @@ def test_the_code_is_computed_once(method):
         "__call__": lambda self, x: calls.append(x) or nn.Dense.__call__(self, x)})
     value = model.loss(x, rng())[1]["jacobian"].item()
     assert len(calls) == (2 if method == "closed" else 1)  # the closed form needs the hidden layer
-    expected = losses.jacobian_penalty(model.encoder, x, method, probes=3, rng=rng()).item()
+    expected = penalties.jacobian(1, method, probes=3)(None, x, model.encoder, rng()).item()
     assert value == pytest.approx(2 * expected, rel=1e-6)
 
 
 def test_terms_need_different_names():
     with pytest.raises(ValueError, match="different names, not reconstruction, l1, l1"):
         autoencoder(penalties=[penalties.l1(1), penalties.l1(2)])
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"penalties": penalties.l1(0.1)}, r"penalties must be a list such as \[penalties.l1\(0.1\)\]"),
+    ({"penalties": [0.1]}, "expected functions and modules, not 0.1"),
+    ({"corruption": 0.3}, "expected functions and modules, not 0.3"),
+    ({"likelihood": "bernoulli"}, "expected functions and modules, not 'bernoulli'"),
+])
+def test_parts_must_be_functions(options, says):
+    with pytest.raises(TypeError, match=f"Autoencoder: {says}"):
+        autoencoder(**options)
 
 
 @pytest.mark.parametrize("omega", PENALTIES)
@@ -142,8 +160,8 @@ def test_gradient_check(omega):
 
 def test_output_gradient_is_the_error():
     """L5: for squared error, and for cross-entropy on a sigmoid, dL/d(output) = x̂ - x."""
-    for reconstruction in (losses.mse, losses.bernoulli_nll):
-        model, x = autoencoder(reconstruction=reconstruction), examples()
+    for likelihood in (SquaredError, Gaussian, Bernoulli):
+        model, x = autoencoder(likelihood=likelihood), examples()
         outputs = []
         model.decoder.layers += (lambda y: outputs.append(y) or y,)
         loss = model.loss(x, None)[0]
@@ -158,7 +176,7 @@ def tied(seed=0, **options):
     one, two = dense(6, 5, g), dense(5, 3, g)
     encoder = nn.Sequential(one, ops.sigmoid, two, ops.sigmoid)
     decoder = nn.Sequential(nn.Tied(two), ops.sigmoid, nn.Tied(one))
-    return models.Autoencoder(encoder, decoder, losses.bernoulli_nll, **options)
+    return models.Autoencoder(encoder, decoder, Bernoulli, **options)
 
 
 def test_tied_weights_are_found_once():
@@ -239,7 +257,7 @@ def small_conv(**options):
                             dense(48, 4, g), ops.sigmoid)
     decoder = nn.Sequential(dense(4, 48, g), ops.relu, nn.Reshape((4, 4, 3)),
                             nn.ConvTranspose2d(3, 1, 4, 2, 1, rng=g))
-    return models.Autoencoder(encoder, decoder, losses.bernoulli_nll, **options)
+    return models.Autoencoder(encoder, decoder, Bernoulli, **options)
 
 
 def test_convolutional_denoising_contractive_sparse():
@@ -253,7 +271,7 @@ def test_convolutional_denoising_contractive_sparse():
 
 def contraction(model, x):
     with no_grad():
-        return losses.jacobian_penalty(model.encoder, x).item()
+        return float((jacobian(model.encoder, x).data ** 2).sum() / len(x))
 
 
 @pytest.mark.parametrize("method", ["exact", "closed", "stochastic"])
@@ -279,8 +297,7 @@ def test_sparsity_drives_the_mean_activation_to_rho():
 def test_denoising_undoes_noise():
     x = data.line(400, rng(), noise=0.0)[0]
     noisy = corruption.gaussian(0.5)(Tensor(x), rng(8))
-    model = models.Autoencoder(dense(2, 1, rng(2)), dense(1, 2, rng(3)), losses.mse,
-                               corruption=corruption.gaussian(0.5))
+    model = models.Autoencoder(dense(2, 1, rng(2)), dense(1, 2, rng(3)), corruption=corruption.gaussian(0.5))
     training.fit(model, optim.Adam(model.parameters(), 0.02), x, epochs=30, batch_size=50, rng=rng())
     before, after = (((y - x) ** 2).mean() for y in (noisy.data, model.reconstruct(noisy).data))
     # The best linear map projects on the line and shrinks by s = 1 / (1 + σ²): error s σ², not 2 σ².

@@ -41,6 +41,15 @@ def test_leaves_x_and_its_precision_alone(name, shape, dtype):
 
 
 @pytest.mark.parametrize("name, shape", EVERYWHERE)
+def test_arrays_are_corrupted_as_tensors_are(name, shape):
+    x = inside(shape)
+    noisy = EVERY[name](x.data, rng())
+    assert isinstance(noisy, Tensor) and noisy.dtype == np.float32
+    assert np.array_equal(noisy.data, EVERY[name](x, rng()).data)
+    assert np.array_equal(x.data, inside(shape).data)
+
+
+@pytest.mark.parametrize("name, shape", EVERYWHERE)
 def test_the_rng_decides(name, shape):
     x, g = inside(shape), rng()
     once, twice = EVERY[name](x, g), EVERY[name](x, g)

@@ -17,8 +17,8 @@ import test_patches
 
 import tinyae
 from tinyae import (
-    Tensor, corruption, data, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties, progress,
-    training,
+    Tensor, corruption, data, distributions, grad, gradcheck, losses, models, nn, no_grad, ops, optim, penalties,
+    progress, training,
 )
 from tinyae.backend import device_module, device_of, random_generator
 
@@ -100,14 +100,14 @@ SHAPE = IMAGES.shape[1:]
 
 def dense(**options):
     return models.Autoencoder(*models.dense_networks(SHAPE, 16, 4, np.random.default_rng(1)),
-                              losses.bernoulli_nll, **options)
+                              distributions.Bernoulli, **options)
 
 
 def sigmoid(*penalties):
     rng = np.random.default_rng(1)
     encoder = nn.Sequential(nn.Flatten(), nn.Dense(784, 6, rng=rng, init="glorot"), ops.sigmoid)
     decoder = nn.Sequential(nn.Tied(encoder.layers[1]), nn.Reshape(SHAPE))
-    return models.Autoencoder(encoder, decoder, losses.mse, penalties=penalties)
+    return models.Autoencoder(encoder, decoder, penalties=penalties)
 
 
 def with_layers():
@@ -118,7 +118,7 @@ def with_layers():
                             lambda x: ops.max_pool2d(x, 3, 2), nn.Flatten(), nn.Dense(18, 5, rng=rng))
     decoder = nn.Sequential(nn.Dense(5, 98, rng=rng), nn.Reshape((7, 7, 2)), ops.softplus, nn.BatchNorm(2),
                             lambda x: ops.upsample_nearest2d(x, 2), nn.ConvTranspose2d(2, 1, 2, 2, rng=rng))
-    return models.Autoencoder(encoder, decoder, losses.bernoulli_nll)
+    return models.Autoencoder(encoder, decoder, distributions.Bernoulli)
 
 
 def sparse_coding():
@@ -232,10 +232,46 @@ def test_a_model_moves_there_and_back(gpu):
 def test_what_a_model_gives_stays_on_the_device(gpu):
     model, x = MODELS["dense VAE"]().to("gpu"), Tensor(IMAGES).to("gpu")
     with no_grad():
-        codes, copies = model.encode(x)[0], model.reconstruct(x)
+        codes, copies = model.encode(x).mean, model.reconstruct(x)
         drawn = model.sample(3, random_generator(0, "gpu"))
     assert {t.device for t in (codes, copies, drawn, tinyae.jacobian(ops.tanh, codes))} == {"gpu"}
     assert copies.numpy().shape == IMAGES.shape and drawn.shape == (3, *SHAPE)
+
+
+MEANS, SCALES, POINTS = (test_ops.draw((4, 3), i) for i in range(3))
+LABELS = np.array([2, 0, 1, 1])
+DISTRIBUTIONS = {
+    "Bernoulli": (distributions.Bernoulli, (MEANS,), POINTS > 0),
+    "Gaussian": (distributions.Gaussian, (MEANS, SCALES), POINTS),
+    "Gaussian, one number": (lambda mean: distributions.Gaussian(mean, 0.5), (MEANS,), POINTS),
+    "SquaredError": (distributions.SquaredError, (MEANS,), POINTS),
+    "Laplace": (distributions.Laplace, (MEANS, SCALES), POINTS),
+    "Laplace, one number": (lambda mean: distributions.Laplace(mean, 0.5), (MEANS,), POINTS),
+    "Categorical": (distributions.Categorical, (MEANS,), LABELS),
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_every_distribution_there(gpu, name):
+    kind, parameters, x = DISTRIBUTIONS[name]
+
+    def results(xp):
+        p = kind(*(Tensor(xp.asarray(a)) for a in parameters))
+        q = kind(*(Tensor(xp.asarray(0.5 * a)) for a in parameters))
+        return [p.mean, p.nll(Tensor(xp.asarray(x))), p.log_prob(Tensor(xp.asarray(x))), p.kl(q)]
+
+    for here, there in zip(results(np), results(gpu), strict=True):
+        assert there.device == "gpu" and there.dtype == here.dtype
+        np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-10)
+    p = kind(*(Tensor(gpu.asarray(a)) for a in parameters))
+    drawn = p.sample(random_generator(0, "gpu"))
+    assert drawn.device == "gpu" and drawn.shape == x.shape and p.log_prob(drawn).device == "gpu"
+
+
+def test_cross_entropy_there(gpu):
+    there = losses.cross_entropy(Tensor(gpu.asarray(MEANS)), gpu.asarray(LABELS))
+    assert there.device == "gpu"
+    assert there.item() == pytest.approx(losses.cross_entropy(Tensor(MEANS), LABELS).item(), rel=1e-10)
 
 
 # --- what crosses between host and device --------------------------------------------------------
@@ -295,7 +331,7 @@ class Poisoned(models.Autoencoder):
 
     def __init__(self, at, what):
         base = dense()
-        super().__init__(base.encoder, base.decoder, base.reconstruction)
+        super().__init__(base.encoder, base.decoder, base.likelihood)
         self.at, self.what, self.step = at, what, 0
 
     def loss(self, x, rng):
@@ -338,7 +374,7 @@ def test_a_later_step_may_break_on_what_an_earlier_one_left(stand_in):
 
 def test_an_error_that_has_nothing_to_do_with_it_is_left_alone(stand_in):
     model = Poisoned([], "loss")
-    model.reconstruction = lambda output, x: 1 / 0
+    model.likelihood = lambda output: 1 / 0
     with pytest.raises(ZeroDivisionError):
         fit(model, "gpu")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyae import Tensor, gradcheck, losses, models, nn, ops, optim
+from tinyae import Tensor, gradcheck, models, nn, ops, optim
 
 
 def dense(n_in=3, n_out=4, seed=0, **options):
@@ -167,8 +167,54 @@ def test_sequential():
 def test_repr():
     model = nn.Sequential(nn.Flatten(), dense(), ops.relu, nn.Reshape((2, 2)))
     assert repr(model) == "Sequential(Flatten(), Dense(3, 4), relu, Reshape((2, 2)))"
-    whole = models.Autoencoder(dense(3, 2), dense(2, 3), losses.mse)
+    whole = models.Autoencoder(dense(3, 2), dense(2, 3))
     assert repr(whole) == "Autoencoder(encoder=Dense(3, 2), decoder=Dense(2, 3))"
+
+
+# --- chains of dense layers ----------------------------------------------------------------------
+
+def generator():
+    return np.random.default_rng(6)
+
+
+def test_mlp():
+    assert repr(nn.mlp(4, 3, rng=generator())) == "Sequential(Dense(4, 3))"
+    assert repr(nn.mlp((5, 4, 1), 6, 7, 2, rng=generator(), activation=ops.tanh)) == (
+        "Sequential(Flatten(), Dense(20, 6), tanh, Dense(6, 7), tanh, Dense(7, 2))")
+    decoder = nn.mlp(2, 6, (5, 4, 1), rng=generator(), output=ops.sigmoid)
+    assert repr(decoder) == "Sequential(Dense(2, 6), relu, Dense(6, 20), sigmoid, Reshape((5, 4, 1)))"
+    images = decoder(nn.mlp((5, 4, 1), 6, 2, rng=generator())(Tensor(np.ones((3, 5, 4, 1), np.float32))))
+    assert images.shape == (3, 5, 4, 1) and images.dtype == np.float32
+    assert 0 < images.data.min() < images.data.max() < 1
+
+
+def test_mlp_is_its_layers():
+    made, x = nn.mlp(3, 5, 4, 2, rng=generator(), output=ops.softplus), np.ones((2, 3), np.float32)
+    g = generator()
+    one, two = (nn.Dense(a, b, rng=g, init="he") for a, b in ((3, 5), (5, 4)))
+    last = nn.Dense(4, 2, rng=g, init="glorot")
+    by_hand = nn.Sequential(one, ops.relu, two, ops.relu, last, ops.softplus)
+    assert np.array_equal(made(Tensor(x)).data, by_hand(Tensor(x)).data)
+
+
+@pytest.mark.parametrize("activation, init", [(ops.relu, "he"), (ops.leaky_relu, "he"), (ops.tanh, "glorot"),
+                                              (ops.sigmoid, "glorot"), (lambda x: x, "glorot")])
+def test_mlp_begins_as_the_activation_asks(activation, init):
+    hidden, last = (f for f in nn.mlp(7, 9, 5, rng=generator(), activation=activation).layers
+                    if isinstance(f, nn.Dense))
+    g = generator()
+    assert np.array_equal(hidden.weight.data, nn.Dense(7, 9, rng=g, init=init).weight.data)
+    assert np.array_equal(last.weight.data, nn.Dense(9, 5, rng=g, init="glorot").weight.data)
+
+
+@pytest.mark.parametrize("widths, says", [
+    ((), r"at least two widths, from input to output, got \(\)"), ((3,), r"at least two widths.*got \(3,\)"),
+    ((3, (2, 2), 4), r"as the first or the last; got \(3, \(2, 2\), 4\)"),
+    (([4, 4], 3), r"widths must be numbers, but for tuples.*got \(\[4, 4\], 3\)"),
+])
+def test_mlp_of_other_widths(widths, says):
+    with pytest.raises(ValueError, match=f"mlp: .*{says}"):
+        nn.mlp(*widths, rng=generator())
 
 
 # --- devices -------------------------------------------------------------------------------------

@@ -110,6 +110,14 @@ def test_sparsity_kl_through_a_saturated_sigmoid():
     assert np.allclose(g[0, 1:3], -0.05 / 2, rtol=1e-4)  # dKL/da = ρ̂ - ρ, however small ρ̂ is
 
 
+@pytest.mark.parametrize("penalty, loss, code", [
+    (penalties.l1(0.3), losses.l1, H), (penalties.l2(0.3), losses.l2, H),
+    (penalties.sparsity_kl(0.1, 0.3), lambda h: losses.sparsity_kl(h, 0.1), ACTIVE)])
+def test_a_penalty_is_its_loss_with_a_weight(penalty, loss, code):
+    got = penalty(Tensor(code), None, None, None)  # x, encoder and rng matter to the Jacobian only
+    assert got.item() == pytest.approx(0.3 * loss(Tensor(code)).item(), rel=1e-12)
+
+
 @pytest.mark.parametrize("call, says", [
     (lambda: losses.sparsity_kl(Tensor(ACTIVE), 0), "rho must lie between 0 and 1, got 0"),
     (lambda: losses.sparsity_kl(Tensor(ACTIVE), 1.0), "rho must lie between 0 and 1, got 1.0"),
@@ -119,8 +127,9 @@ def test_sparsity_kl_through_a_saturated_sigmoid():
     (lambda: penalties.l1(-1), "l1: the weight must not be negative, got -1"),
     (lambda: penalties.l2(-1), "l2: the weight must not be negative"),
     (lambda: penalties.jacobian(-1), "jacobian: the weight must not be negative"),
-    (lambda: penalties.jacobian(1, "guess"), "method must be one of .*'exact'.* not 'guess'"),
+    (lambda: penalties.jacobian(1, "guess"), "jacobian: method must be one of .*'exact'.* not 'guess'"),
     (lambda: penalties.jacobian(1, "stochastic", probes=0), "probes at least 1, not 'stochastic' and 0"),
+    (lambda: penalties.l1(float("nan")), "l1: the weight must not be negative, got nan"),
 ])
 def test_bad_arguments(call, says):
     with pytest.raises(ValueError, match=says):
@@ -137,6 +146,11 @@ def dense(*layers):
         made.append(item if callable(item) else nn.Dense(size, item, rng=g))
         size = size if callable(item) else item
     return in_float64(nn.Sequential(*made))
+
+
+def measure(encoder, x, method="exact", *, probes=1, rng=None, code=None):
+    """‖∂f(x)/∂x‖²_F, as the penalty of weight 1 gives it."""
+    return penalties.jacobian(1, method, probes)(code, x, encoder, rng)
 
 
 def in_float64(module):
@@ -198,7 +212,7 @@ def test_against_finite_differences(encoder, shape, closed):
 
     squares = (expected**2).sum((1, 2))
     for method in ("exact", "closed") if closed else ("exact",):
-        value = losses.jacobian_penalty(encoder, Tensor(x), method)
+        value = measure(encoder, Tensor(x), method)
         assert value.shape == () and value.item() == pytest.approx(squares.mean(), rel=1e-6)
     # The usual mistakes: averaging the entries, and summing over the batch before squaring
     mistakes = (expected**2).mean(), (expected.sum(0) ** 2).sum() / N, (expected.mean(0) ** 2).sum()
@@ -209,7 +223,7 @@ def test_against_finite_differences(encoder, shape, closed):
 @every
 def test_the_estimate_is_unbiased_with_the_variance_it_names(encoder, shape, closed):
     x, g, n = draw(7, 3, *shape), rng(8), 1500
-    estimate = functools.partial(losses.jacobian_penalty, method="stochastic")
+    estimate = functools.partial(measure, method="stochastic")
     code_size = int(np.prod(encoder(Tensor(x)).shape[1:]))
     j = jacobian(encoder, x).data.reshape(3, code_size, -1)
     gram = j @ j.swapaxes(1, 2)
@@ -230,13 +244,13 @@ def test_one_layer_by_its_formula():
     h = sigmoid(x @ layer.weight.data + layer.bias.data)
     expected = ((h * (1 - h)) ** 2 @ (layer.weight.data**2).sum(0)).mean()
     for method in ("closed", "exact"):
-        value = losses.jacobian_penalty(encoder, Tensor(x), method).item()
+        value = measure(encoder, Tensor(x), method).item()
         assert value == pytest.approx(expected, rel=1e-12)
 
 
 def gradients(encoder, x, method, **options):
     x = Tensor(x, requires_grad=True)
-    penalty = losses.jacobian_penalty(encoder, x, method, **options)
+    penalty = measure(encoder, x, method, **options)
     return [g.data for g in grad(penalty, [x, *encoder.parameters()])]
 
 
@@ -259,7 +273,7 @@ def test_gradient_check(name, method):
     def penalty(x, *values):
         for layer, value in zip(weights, values):
             layer.weight = value
-        return losses.jacobian_penalty(encoder, x, method, rng=rng(11), probes=2)
+        return measure(encoder, x, method, rng=rng(11), probes=2)
 
     try:
         gradcheck(penalty, [draw(12, 2, *shape), *(w.data for w in kept)], order=2)
@@ -295,9 +309,9 @@ def test_a_code_at_hand_is_not_computed_again(method):
 
     x = Tensor(draw(14, N, 6), requires_grad=True)
     counting = Counting(*encoder.layers)
-    expected = losses.jacobian_penalty(counting, x, method, rng=rng()).item()
+    expected = measure(counting, x, method, rng=rng()).item()
     assert len(calls) == 1
-    got = losses.jacobian_penalty(counting, x, method, rng=rng(), code=encoder(x)).item()
+    got = measure(counting, x, method, rng=rng(), code=encoder(x)).item()
     assert got == expected and len(calls) == 1
 
 
@@ -307,10 +321,10 @@ def test_float32_and_no_grad(method, recording):
     encoder = nn.Sequential(nn.Dense(6, 5, rng=rng(3)), ops.sigmoid,
                             nn.Dense(5, 3, rng=rng(4)), ops.tanh)
     x = Tensor(draw(15, N, 6).astype(np.float32))
-    expected = losses.jacobian_penalty(encoder, x, method, rng=rng())
+    expected = measure(encoder, x, method, rng=rng())
     assert expected.dtype == np.float32 and expected.requires_grad and not x.requires_grad
     with no_grad():
-        value = losses.jacobian_penalty(encoder, x, method, rng=rng(), code=encoder(x))
+        value = measure(encoder, x, method, rng=rng(), code=encoder(x))
     assert value.item() == expected.item() and value.node is None
     assert all(g.dtype == np.float32 for g in grad(expected, encoder.parameters()))
 
@@ -347,15 +361,15 @@ def test_jacobian_of_a_number_for_each_example():
     nn.Sequential(ops.sigmoid, nn.Dense(6, 4, rng=rng())), nn.Sequential(nn.Flatten()),
     nn.Sequential(nn.Dense(6, 4, rng=rng()), ops.tanh, ops.tanh), nn.Sequential()])
 def test_no_closed_form(encoder):
-    with pytest.raises(ValueError, match="the closed form is for dense layers, each with sigmoid"):
-        losses.jacobian_penalty(encoder, Tensor(draw(20, N, 6)), "closed")
+    with pytest.raises(ValueError, match="jacobian: the closed form is for dense layers, each with sigmoid"):
+        measure(encoder, Tensor(draw(20, N, 6)), "closed")
 
 
 def test_wrong_use():
     encoder, x = ENCODERS["two layers"][0], Tensor(draw(21, N, 6))
-    with pytest.raises(ValueError, match="the stochastic method needs an rng"):
-        losses.jacobian_penalty(encoder, x, "stochastic")
+    with pytest.raises(ValueError, match="jacobian: the stochastic method needs an rng"):
+        measure(encoder, x, "stochastic")
     with pytest.raises(ValueError, match="method must be one of"):
-        losses.jacobian_penalty(encoder, x, "approximate")
+        measure(encoder, x, "approximate")
     with pytest.raises(ValueError, match=r"\(5,\) examples gave an output of shape \(\)"):
         jacobian(ops.sum, x)

@@ -30,7 +30,9 @@ from .ops.likelihood import bernoulli_terms, gaussian_kl_terms
 class Distribution:
     """Independent numbers, each with parameters of its own; subclasses say what `_terms` are.
 
-    Examples x have the shape (N, ...) of the parameters; another one is a ValueError.
+    Examples x have the shape (N, ...) of the parameters; another one is a ValueError. `kl` takes a
+    distribution of the same kind, else it is a TypeError, with parameters that broadcast to these:
+    one distribution for each example, or the same for all.
     """
 
     def nll(self, x):
@@ -50,11 +52,15 @@ class Distribution:
     def _check(self, x):
         losses.check_batch(type(self).__name__, self._parameter, x)
 
-    def _divergence_from(self, other):
-        """Refuse a divergence between distributions of two kinds, which has no closed form here."""
-        if not isinstance(other, type(self)):
-            raise TypeError(f"{type(self).__name__}.kl: expected another {type(self).__name__}, "
-                            f"not {type(other).__name__}")
+    def _check_other(self, other, kind):
+        """Refuse a divergence from another kind, which has no closed form here, and other shapes."""
+        name, shape = f"{type(self).__name__}.kl", self._parameter.shape
+        if not isinstance(other, kind):
+            raise TypeError(f"{name}: expected another {kind.__name__}, not {type(other).__name__}")
+        losses.check_batch(name, self._parameter)
+        if not _fits(other._parameter.shape, shape):
+            raise ValueError(f"{name}: the other's shape {other._parameter.shape} does not broadcast "
+                             f"to {shape}")
 
 
 class Bernoulli(Distribution):
@@ -82,8 +88,7 @@ class Bernoulli(Distribution):
 
     def kl(self, other):
         """KL(self ‖ other) = Σ p (l - l') - ln(1 + eˡ) + ln(1 + eˡ′)."""
-        self._divergence_from(other)
-        other._check(self.logits)
+        self._check_other(other, Bernoulli)
         l, m = self.logits, other.logits
         return losses.per_example(self.mean * (l - m) - ops.softplus(l) + ops.softplus(m))
 
@@ -91,14 +96,12 @@ class Bernoulli(Distribution):
 class Gaussian(Distribution):
     """N(mean, σ²) with σ² = exp(log_var), each number by itself; without log_var, σ = 1.
 
-    log_var may have any shape that broadcasts to the mean's: one number for all, one for each pixel.
+    log_var may be a number, or have any shape that broadcasts to the mean's: one for each pixel, say.
     """
 
     def __init__(self, mean, log_var=None):
         self.mean = self._parameter = mean
-        self.log_var = log_var
-        if log_var is not None and np.broadcast_shapes(mean.shape, log_var.shape) != mean.shape:
-            raise ValueError(f"Gaussian: log_var {log_var.shape} does not broadcast to the mean {mean.shape}")
+        self.log_var = _beside("Gaussian: log_var", log_var, mean)
 
     def _terms(self, x):
         error = x - self.mean
@@ -125,23 +128,22 @@ class Gaussian(Distribution):
         Another Gaussian is made N(0, I) by a shift and a scale of both, which change no divergence.
         """
         mean, log_var = self.mean, self.log_var
-        if other is not None:
-            self._divergence_from(other)
+        if other is None:
+            losses.check_batch(f"{type(self).__name__}.kl", mean)
+        else:
+            self._check_other(other, Gaussian)
             mean = mean - other.mean
-            if mean.shape != self.mean.shape:
-                raise ValueError(f"Gaussian.kl: the other's mean {other.mean.shape} does not broadcast "
-                                 f"to {self.mean.shape}")
             if other.log_var is not None:
                 mean = _over_sigma(mean, other.log_var)
                 log_var = (0 if log_var is None else log_var) - other.log_var
-        losses.check_batch("Gaussian.kl", mean)
         return losses.l2(mean) if log_var is None else losses.per_example(gaussian_kl_terms(mean, log_var))
 
 
 class SquaredError(Gaussian):
     """N(mean, I) whose nll leaves out the constant ½ D ln 2π: the squared error ½ Σ (x - mean)².
 
-    The ½ makes the gradient mean - x at each example's output, and the loss is 0 at best.
+    The ½ makes the gradient mean - x at each example's output, and the loss is 0 at best. In all else
+    it is that Gaussian: log_prob is ln of a density, with the constant.
     """
 
     def __init__(self, mean):
@@ -157,13 +159,12 @@ class Laplace(Distribution):
     """Density exp(-|x - mean| / b) / 2b with b = exp(log_scale); without log_scale, b = 1.
 
     Its nll is the absolute error: as a prior on a code it is the L1 penalty (Deep Learning, 14.2.1).
+    log_scale may be a number, or have any shape that broadcasts to the mean's.
     """
 
     def __init__(self, mean, log_scale=None):
         self.mean = self._parameter = mean
-        self.log_scale = log_scale
-        if log_scale is not None and np.broadcast_shapes(mean.shape, log_scale.shape) != mean.shape:
-            raise ValueError(f"Laplace: log_scale {log_scale.shape} does not broadcast to the mean {mean.shape}")
+        self.log_scale = _beside("Laplace: log_scale", log_scale, mean)
 
     def _terms(self, x):
         distance = ops.abs(x - self.mean)
@@ -180,17 +181,23 @@ class Laplace(Distribution):
 
     def kl(self, other):
         """KL(self ‖ other) = Σ ln(b′ / b) + (b e^(-d / b) + d) / b′ - 1, with d = |mean - mean′|."""
-        self._divergence_from(other)
+        self._check_other(other, Laplace)
         d = ops.abs(self.mean - other.mean)
-        ours, theirs = (0 * d if s is None else 0 * d + s for s in (self.log_scale, other.log_scale))
-        b = ops.exp(ours)
-        return losses.per_example(theirs - ours + (b * ops.exp(-d / b) + d) * ops.exp(-theirs) - 1)
+        ours, theirs = (_beside("", 0 if s is None else s, d) for s in (self.log_scale, other.log_scale))
+        ratio = theirs - ours
+        return losses.per_example(
+            ratio + ops.exp(-ratio - d * ops.exp(-ours)) + d * ops.exp(-theirs) - 1)
 
 
 class Categorical(Distribution):
-    """One of K kinds for each example, with the probabilities softmax(logits), logits (N, K)."""
+    """One of K kinds for each example, with the probabilities softmax(logits), logits (N, K).
+
+    Its examples are labels x (N,), integers in [0, K); anything else is a ValueError.
+    """
 
     def __init__(self, logits):
+        if logits.ndim != 2:
+            raise ValueError(f"Categorical: expected logits (N, K), got the shape {logits.shape}")
         self.logits = self._parameter = logits
 
     @property
@@ -198,13 +205,11 @@ class Categorical(Distribution):
         """The probabilities (N, K), which are the mean of a one-hot vector."""
         return ops.softmax(self.logits)
 
-    def nll(self, x):
-        """-ln p of the labels x (N,), integers below K."""
-        return losses.cross_entropy(self.logits, x)
+    def _check(self, x):
+        losses.check_labels("Categorical", self.logits, x)
 
-    def log_prob(self, x):
-        """ln p of each label, (N,)."""
-        return ops.sum(ops.log_softmax(self.logits) * losses.one_hot(x, self.logits), axis=1)
+    def _terms(self, x):
+        return losses.cross_entropy_terms(self.logits, x)
 
     def sample(self, rng):
         """Labels (N,), as constants: the largest of the logits plus Gumbel noise."""
@@ -215,9 +220,25 @@ class Categorical(Distribution):
 
     def kl(self, other):
         """KL(self ‖ other) = Σ p (ln p - ln p′)."""
-        self._divergence_from(other)
-        losses.check_batch("Categorical.kl", self.logits, other.logits)
+        self._check_other(other, Categorical)
         return losses.per_example(self.mean * (ops.log_softmax(self.logits) - ops.log_softmax(other.logits)))
+
+
+def _fits(shape, whole):
+    """Does an array of that shape broadcast to the whole one, and not beyond it?"""
+    try:
+        return np.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        return False
+
+
+def _beside(name, parameter, mean):
+    """A second parameter beside the mean: None, or a Tensor that broadcasts to it."""
+    if isinstance(parameter, (int, float, np.generic)):
+        return Tensor(array_module(mean.data).zeros((), mean.dtype) + float(parameter))
+    if parameter is not None and not _fits(parameter.shape, mean.shape):
+        raise ValueError(f"{name} {parameter.shape} does not broadcast to the mean {mean.shape}")
+    return parameter
 
 
 def _over_sigma(error, log_var):

@@ -41,26 +41,38 @@ def cross_entropy(logits, labels):
     """-ln p(y) with p = softmax(logits): logsumexp(l) - l_y, for logits (N, K) and labels (N,).
 
     Its gradient at each example's logits is p less the one-hot vector of y (Deep Learning, section
-    6.2.2.3). Raises ValueError for other shapes, and for labels that are no integers in [0, K).
+    6.2.2.3). Raises ValueError for other shapes, and for labels that are no integers or, on the CPU,
+    do not lie in [0, K).
     """
-    if logits.ndim != 2 or tuple(labels.shape) != logits.shape[:1]:
-        raise ValueError("cross_entropy: expected logits (N, K) and labels (N,), "
-                         f"not {logits.shape} and {tuple(labels.shape)}")
-    check_batch("cross_entropy", logits)
-    return per_example(ops.logsumexp(logits, axis=1) - ops.sum(logits * one_hot(labels, logits), axis=1))
+    check_labels("cross_entropy", logits, labels)
+    return per_example(cross_entropy_terms(logits, labels))
+
+
+def cross_entropy_terms(logits, labels):
+    """-ln p(y) of each example, (N,)."""
+    return ops.logsumexp(logits, axis=1) - ops.sum(logits * one_hot(labels, logits), axis=1)
 
 
 def one_hot(labels, logits):
     """Rows with a one at each label's place, in the shape, precision and device of the logits."""
-    labels = labels.data if isinstance(labels, Tensor) else labels
-    kinds = logits.shape[1]
+    labels = Tensor(labels).data
+    return Tensor((labels[:, None] == array_module(labels).arange(logits.shape[1])).astype(logits.dtype))
+
+
+def check_labels(name, logits, labels):
+    """Refuse what is no batch of logits (N, K) with a label in [0, K) for each of the N."""
+    labels = Tensor(labels).data
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"{name}: expected logits (N, K) and labels (N,), "
+                         f"not {logits.shape} and {labels.shape}")
+    check_batch(name, logits)
     if labels.dtype.kind not in "iu":
-        raise ValueError(f"cross_entropy: labels must be integers, not {labels.dtype}")
+        raise ValueError(f"{name}: labels must be integers, not {labels.dtype}")
+    kinds = logits.shape[1]
     # A GPU would have to be waited for in every step.
     if isinstance(labels, np.ndarray) and ((labels < 0) | (labels >= kinds)).any():
-        raise ValueError(f"cross_entropy: labels must lie in [0, {kinds}), not between "
-                         f"{labels.min()} and {labels.max()}")
-    return Tensor((labels[:, None] == array_module(labels).arange(kinds)).astype(logits.dtype))
+        raise ValueError(f"{name}: labels must lie in [0, {kinds}), "
+                         f"not between {labels.min()} and {labels.max()}")
 
 
 def l1(h):

@@ -58,7 +58,8 @@ class Autoencoder(nn.Module):
         """What training minimises, J, and its terms by name, each with its weight: J is their sum."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         seen = x if self.corruption is None else self.corruption(x, rng)
-        if self.penalties:  # which may differentiate the code in the input
+        watched = bool(self.penalties) and not seen.requires_grad
+        if watched:  # a penalty may differentiate the code in the input
             seen = Tensor(seen.data, requires_grad=True)
         h = self.encode(seen)
         loss = self.decode(h).nll(x)
@@ -66,4 +67,6 @@ class Autoencoder(nn.Module):
         for penalty in self.penalties:
             terms[penalty.__name__] = penalty(h, seen, self.encoder, rng)
             loss = loss + terms[penalty.__name__]
+        if watched:  # the penalties are done: spare `backward` the gradient of the input
+            seen.requires_grad = False
         return loss, terms

@@ -22,11 +22,13 @@ def dense_networks(shape, hidden, code, rng, statistics=1):
 def conv_networks(shape, channels, code, rng, statistics=1):
     """An encoder of convolutions and a decoder of transposed ones, each of which halves or doubles the size.
 
-    shape is (H, W, C); channels are those after each convolution, two or more of them, and H and W
-    must be divisible by 2 for each; else ValueError. Each kernel has 4 x 4 entries and moves by 2, so that
-    every window overlaps its neighbours evenly and no pixel of the decoder's image is covered more
-    often than another.
+    shape is (H, W, C); channels are those after each convolution, one or more of them, and H and W
+    must be divisible by 2 for each; else ValueError. Each kernel has 4 x 4 entries and moves by 2, so
+    that every window overlaps its neighbours evenly and no pixel of the decoder's image is covered
+    more often than another.
     """
+    if not channels:
+        raise ValueError("conv_networks: expected the channels after each convolution, got none")
     h, w, c = shape
     times = 2 ** len(channels)
     if h % times or w % times:

@@ -82,12 +82,12 @@ class VariationalAutoencoder(nn.Module):
 
 
 def dense_vae(shape, hidden, latent, rng, **options):
-    """A VAE of two dense networks with one hidden layer each, for examples of that shape."""
+    """A VAE of two `dense_networks` with those hidden widths, for examples of that shape."""
     encoder, decoder = dense_networks(shape, hidden, latent, rng, statistics=2)
     return VariationalAutoencoder(encoder, decoder, latent, **options)
 
 
 def conv_vae(shape, channels, latent, rng, **options):
-    """A VAE of two convolutional networks, for images of that shape (H, W, C)."""
+    """A VAE of two `conv_networks` with those channels, for images of that shape (H, W, C)."""
     encoder, decoder = conv_networks(shape, channels, latent, rng, statistics=2)
     return VariationalAutoencoder(encoder, decoder, latent, **options)

@@ -74,21 +74,27 @@ def mlp(*widths, rng, activation=ops.relu, output=None):
         mlp((28, 28, 1), 256, 2, rng=rng)                          an encoder of images
         mlp(2, 256, (28, 28, 1), rng=rng, output=ops.sigmoid)      its mirror image, a decoder
 
-    widths      at least two; the first and the last may be the shape of an example, whose axes then
-                become one, or come back
+    widths      at least two; the first and the last may be the shape of an example, a tuple, whose axes
+                then become one, or come back
     output      what follows the last layer, if anything
+
+    Weights begin as "he" before a ReLU, and as "glorot" elsewhere.
     """
     if len(widths) < 2:
         raise ValueError(f"mlp: expected at least two widths, from input to output, got {widths}")
-    sizes = [math.prod(w) if isinstance(w, tuple) else w for w in widths]
-    layers = [Flatten()] if isinstance(widths[0], tuple) else []
+    shapes = [isinstance(w, tuple) for w in widths]
+    if any(shapes[1:-1]) or any(isinstance(w, list) for w in widths):
+        raise ValueError("mlp: widths must be numbers, but for tuples, the shape of an example, "
+                         f"as the first or the last; got {widths}")
+    sizes = [math.prod(w) if is_shape else w for w, is_shape in zip(widths, shapes)]
+    layers = [Flatten()] if shapes[0] else []
     hidden = "he" if activation in (ops.relu, ops.leaky_relu) else "glorot"
     for n_in, n_out in pairwise(sizes[:-1]):
         layers += [Dense(n_in, n_out, rng=rng, init=hidden), activation]
     layers.append(Dense(*sizes[-2:], rng=rng, init="glorot"))
     if output is not None:
         layers.append(output)
-    if isinstance(widths[-1], tuple):
+    if shapes[-1]:
         layers.append(Reshape(widths[-1]))
     return Sequential(*layers)
 
