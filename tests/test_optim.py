@@ -238,6 +238,177 @@ def test_replaced_array():
     assert not optimizer.flat[:12].any()
 
 
+# --- the gradients given -------------------------------------------------------------------------
+
+@each
+def test_a_step_takes_the_gradients(method, loop, options):
+    """And leaves them, and `grad`, as they are."""
+    given, left = parameters(dtype=np.float32), parameters(dtype=np.float32)
+    one, other = method(given, **options), method(left, **options)
+    rows = gradients(steps=4)
+    train(other, left, rows)
+    for row in rows:
+        grads = [Tensor(g.astype(np.float32)) for g in row]
+        one.step(grads)
+        assert all(np.array_equal(g.data, r.astype(np.float32)) for g, r in zip(grads, row))
+    assert all(p.data.tobytes() == q.data.tobytes() for p, q in zip(given, left))
+    assert all(p.grad is None for p in given)
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda ps: None, ValueError, r"no parameter has a gradient: call loss\.backward\(\) before the step, or give"),
+    (lambda ps: ps[:2], ValueError, "the optimiser has 3 parameters but got 2 gradients"),
+    (lambda ps: [], ValueError, "3 parameters but got 0"),
+    (lambda ps: [ps[1], ps[0], ps[2]], ValueError, r"gradient 0 has shape \(5,\), its parameter \(3, 4\)"),
+    (lambda ps: ps[0], TypeError, "a list of gradients, .* not Tensor"),
+    (lambda ps: False, TypeError, "a list of gradients, .* not bool"),
+    (lambda ps: [p.data for p in ps], TypeError, "a list of gradients, .* not one that holds ndarray"),
+    (lambda ps: [None] * 3, TypeError, "not one that holds NoneType"),
+])
+def test_gradients_that_do_not_fit(make, error, message):
+    ps = parameters()
+    optimizer, before = optim.Adam(ps), [p.data.copy() for p in ps]
+    with pytest.raises(error, match=message):
+        optimizer.step(make(ps))
+    assert optimizer.steps == 0 and all(np.array_equal(p.data, b) for p, b in zip(ps, before))
+
+
+# --- large numbers -------------------------------------------------------------------------------
+
+def test_adam_forgets_a_large_gradient():
+    """It keeps the average of g² itself, which 2e19 does not overflow, and goes on."""
+    p = Tensor(np.zeros(2, np.float32), requires_grad=True)
+    adam = optim.Adam([p], 0.1, betas=(0.9, 0.9))
+    for size in (2e19, *[1.0] * 1000):
+        adam.step([Tensor(np.array([size, 1], np.float32))])
+    assert adam.is_finite()
+    before = p.data.copy()
+    for _ in range(10):
+        adam.step([Tensor(np.ones(2, np.float32))])
+    assert np.allclose(before - p.data, 1.0, rtol=1e-2)  # ten steps of 0.1, as of any other weight
+
+
+def test_the_averages_are_the_true_ones():
+    ps, rows = parameters(), gradients(steps=9)
+    adam = optim.Adam(ps, betas=(0.8, 0.95))
+    train(adam, ps, rows)
+    m = v = 0
+    for row in rows:
+        g = np.concatenate([np.ravel(x) for x in row])
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
+    assert np.allclose(adam.state_dict()["moment"], [m, v], rtol=1e-12)
+
+
+TOO_LARGE = {
+    "adam": (lambda ps: optim.Adam(ps), 1e21),
+    "momentum": (lambda ps: optim.SGD(ps, 0.0, 0.9), 3e38),
+    "a parameter": (lambda ps: optim.SGD(ps, 1e10), 3e30),
+}
+
+
+@pytest.mark.parametrize("make, size", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_a_step_that_would_overflow_changes_nothing(make, size):
+    ps = parameters(dtype=np.float32)
+    optimizer = make(ps)
+    grads = [Tensor(np.ones(s, np.float32)) for s in SHAPES]
+    optimizer.step([g * 1e-12 for g in grads])
+    grads[1] = grads[1] * size
+    if optimizer.moments == 1 and optimizer.momentum:
+        optimizer.step(grads)  # as large as float32 goes, and not yet too large
+    before, values = optimizer.state_dict(), [p.data.copy() for p in ps]
+    with pytest.raises(optim.NotFinite, match=r"parameter 1, of shape \(5,\), is too large for \w+ in float32; no"
+                       ) as caught:
+        optimizer.step(grads)
+    assert caught.value.index == 1 and not caught.value.gradient
+    assert all(np.array_equal(p.data, v) for p, v in zip(ps, values))
+    assert all(np.array_equal(v, before[k]) for k, v in optimizer.state_dict().items())
+
+
+def test_half_precision_is_refused():
+    with pytest.raises(ValueError, match="parameter 0 is of float16.*: keep parameters in float32"):
+        optim.SGD(parameters(dtype=np.float16), 0.1)
+
+
+@each
+def test_snapshot(method, loop, options):
+    ps = parameters()
+    optimizer = method(ps, **options)
+    train(optimizer, ps, gradients(steps=2))
+    before, values, restore = optimizer.state_dict(), [p.data.copy() for p in ps], optimizer.snapshot()
+    train(optimizer, ps, gradients(steps=3))
+    restore()
+    assert all(np.array_equal(p.data, v) for p, v in zip(ps, values))
+    assert all(np.array_equal(v, before[k]) for k, v in optimizer.state_dict().items())
+
+
+@pytest.mark.parametrize("where", ["flat", "moment"])
+def test_is_finite(where):
+    adam = optim.Adam(parameters())
+    assert adam.is_finite()
+    getattr(adam, where)[..., 5] = np.inf
+    assert not adam.is_finite()
+
+
+# --- schedules -----------------------------------------------------------------------------------
+
+@each
+def test_the_schedule_is_asked_at_every_step(method, loop, options):
+    ps, rows = parameters(), gradients(steps=4)
+    start = ps[0].data.copy()
+    scheduled = method(ps, **{**options, "lr": lambda t: 0.1 * (1 - t)})
+    asked = []
+    for i, row in enumerate(rows):
+        scheduled.progress = i / 4
+        asked.append(scheduled.rate)
+        train(scheduled, ps, [row])
+    assert asked == pytest.approx([0.1, 0.075, 0.05, 0.025])
+    by_hand, = parameters([SHAPES[0]])
+    optimizer = method([by_hand], **{**options, "lr": 0.0})
+    for rate, row in zip(asked, rows):
+        optimizer.lr = rate
+        train(optimizer, [by_hand], [row[:1]])
+    assert np.array_equal(by_hand.data, ps[0].data) and not np.array_equal(start, ps[0].data)
+
+
+def test_falling():
+    schedule = optim.falling(3.0, 2.0, 1.0, parts=4)
+    assert [schedule(i / 8) for i in range(8)] == [3.0] * 4 + [2.0] * 2 + [1.0] * 2
+    assert {optim.falling(0.5)(t) for t in (0, 0.3, 0.999)} == {0.5}
+    for n in range(1, 200):  # a third begins where a third begins, whatever the rounding
+        schedule = optim.falling(2, 1)
+        assert [schedule(i / (3 * n)) for i in range(3 * n)] == [2] * 2 * n + [1] * n
+
+
+def test_one_cycle():
+    schedule = optim.one_cycle(0.5, warmup=0.25, start=0.2)
+    assert [schedule(t) for t in (0, 0.125, 0.25, 0.625)] == pytest.approx([0.1, 0.3, 0.5, 0.25])
+    assert 0 <= schedule(1 - 1e-9) < 1e-9
+    assert optim.one_cycle(0.5, warmup=0)(0) == 0.5
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: optim.falling(), "falling: expected 1 to 3 rates.* got 0"),
+    (lambda: optim.falling(4, 3, 2, 1), "falling: expected 1 to 3 rates.* got 4"),
+    (lambda: optim.one_cycle(1, warmup=1), "one_cycle: warmup must be in"),
+    (lambda: optim.one_cycle(1, start=-0.1), "one_cycle: warmup must be in .* -0.1"),
+    (lambda: optim.SGD(parameters(), lambda t: math.nan), "the schedule gave nan at t = 0"),
+    (lambda: optim.SGD(parameters(), lambda t: None), "the schedule gave None at t = 0"),
+    (lambda: optim.SGD(parameters(), "0.1"), "got '0.1'"),
+])
+def test_bad_schedules(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_schedule_that_goes_wrong_later():
+    ps = parameters()
+    optimizer = optim.SGD(ps, lambda t: 0.5 - t)
+    optimizer.progress = 0.75
+    with pytest.raises(ValueError, match="lr must be .*: the schedule gave -0.25 at t = 0.75"):
+        optimizer.step(ps)
+    assert optimizer.steps == 0
+
+
 def test_gradient_of_the_engine_stays_usable():
     p, = parameters([(3,)])
     optim.SGD([p], 0.1)

@@ -1,68 +1,147 @@
-"""Checkpoints: named arrays and a few settings in one .npz file, written whole or not at all."""
+"""Checkpoints: named arrays and a few settings in one .npz file, written whole or not at all.
 
+The file is a zip archive of uncompressed .npy files, as np.savez makes it: "header", a text in JSON,
+
+    {"format": "tinyae 2", "meta": ..., "digest": the SHA-256 of the meta and of all arrays}
+
+and "arrays/NAME" for each array. What has been damaged, or put together from several files, does not
+have that digest. Nothing in a file is executed, and nothing is unpacked.
+"""
+
+import hashlib
 import json
+import math
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-FORMAT = "tinyae 1"
+from .files import write_whole
+
+FORMAT = "tinyae 2"
+_ARRAYS, _NPY = "arrays/", ".npy"
 
 
 def save(path, arrays, meta=None):
     """Write the arrays, a dict of NumPy arrays, and meta, anything that JSON can hold, to path.
 
-    The file is written under another name, forced to the disk and then moved into place, so that
-    at every moment path holds either the old checkpoint or the new one, whole.
+    At every moment path holds either the old checkpoint or the new one, whole (see `write_whole`).
     """
-    path = Path(path)
-    header = np.array(_as_json({"format": FORMAT, "meta": meta}))
+    arrays, meta = {name: np.asarray(array) for name, array in arrays.items()}, as_saved(meta)
     for name, array in arrays.items():
-        if getattr(array, "dtype", None) == object:
+        if array.dtype.hasobject:
             raise TypeError(f"{name} is an array of Python objects, which a checkpoint does not hold")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, header=header, **{f"arrays/{name}": array for name, array in arrays.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # KeyboardInterrupt too
-        temporary.unlink(missing_ok=True)
-        raise
+    header = {"format": FORMAT, "meta": meta, "digest": _digest(arrays, meta)}
+    entries = {"header": np.array(json.dumps(header)), **{_ARRAYS + name: a for name, a in arrays.items()}}
+    write_whole(path, lambda file: np.savez(file, **entries))
 
 
-def load(path):
+def load(path, check=None):
     """The arrays and meta of a checkpoint.
 
-    Raises FileNotFoundError where there is none, and ValueError that names the file where it is
-    truncated, damaged, or something else than a checkpoint. Nothing in the file is executed.
+    check   a function that is told {name: (dtype, shape)} and meta before any array is read, and raises
+            ValueError if they are not what is needed
+
+    Raises FileNotFoundError where there is none, and ValueError that names the file, and the entry in it,
+    where it is truncated, damaged, not what `check` needs, or something else than a checkpoint.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
-            # With ".npy" a name is looked up as it is: one that ends so is not mistaken for another's file.
-            arrays = {name.removeprefix("arrays/"): file[name + ".npy"]
-                      for name in file.files if name != "header"}
-        found, meta = header["format"], header["meta"]
-    except PermissionError:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            names = _names(archive, os.fstat(file.fileno()).st_size)
+            meta, digest = _header(archive)
+            kinds = {name: _kind(archive, name) for name in names}
+            if check is not None:
+                _named(path, check, kinds, meta)
+            arrays = {name: _read(archive, _ARRAYS + name) for name in names}
+            if _digest(arrays, meta) != digest:
+                raise Refused("its parts do not belong together: their digest is not the one in the header")
+    except (PermissionError, Unfit):
         raise
-    except Exception as error:  # there is no telling what NumPy makes of a foreign file
+    except Refused as error:
+        raise ValueError(f"{path} is not a whole tinyae checkpoint: {error}") from error
+    except Exception as error:  # there is no telling what a foreign file leads to
         raise ValueError(f"{path} is not a whole tinyae checkpoint "
                          f"({type(error).__name__}: {error})") from error
-    if found != FORMAT:
-        raise ValueError(f"{path}: expected the format {FORMAT!r}, found {found!r}")
     return arrays, meta
+
+
+class Refused(ValueError):
+    """What is wrong with a file, in words that need the file's name in front."""
+
+
+class Unfit(ValueError):
+    """A whole checkpoint, but not the one that was needed."""
+
+
+def _named(path, check, *args):
+    try:
+        check(*args)
+    except ValueError as error:
+        raise Unfit(f"{path}: {error}") from error
+
+
+def _names(archive, size):
+    """The arrays' names, from the archive's directory, of which not more is asked than the file can hold."""
+    entries, names = archive.infolist(), set()
+    for entry in entries:
+        if entry.filename in names:
+            raise Refused(f"it holds the entry {entry.filename} twice")
+        names.add(entry.filename)
+        if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+            raise Refused(f"its entry {entry.filename} is compressed, to unpack to {entry.file_size} bytes")
+        if entry.filename != "header" + _NPY and not (
+                entry.filename.startswith(_ARRAYS) and entry.filename.endswith(_NPY)):
+            raise Refused(f"its entry {entry.filename} is neither the header nor an array")
+    if sum(entry.file_size for entry in entries) > size:
+        raise Refused("its entries overlap")
+    return [entry.filename.removeprefix(_ARRAYS).removesuffix(_NPY) for entry in entries
+            if entry.filename.startswith(_ARRAYS)]
+
+
+def _header(archive):
+    """The meta and the digest."""
+    header = json.loads(str(_read(archive, "header")))
+    if header["format"] != FORMAT:
+        raise Refused(f"expected the format {FORMAT!r}, found {header['format']!r}")
+    return header["meta"], header["digest"]
+
+
+def _kind(archive, name):
+    """The dtype and the shape of an array, read from the first bytes of its entry."""
+    entry = archive.getinfo(_ARRAYS + name + _NPY)
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in readers:
+            raise Refused(f"the array {name} is in version {version} of NumPy's format")
+        shape, _, dtype = readers[version](file)
+        if dtype.hasobject or file.tell() + math.prod(shape) * dtype.itemsize != entry.file_size:
+            raise Refused(f"the array {name} says that it is {dtype} of shape {shape}, but has "
+                          f"{entry.file_size - file.tell()} bytes")
+    return dtype, shape
+
+
+def _read(archive, name):
+    try:
+        with archive.open(name + _NPY) as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise Refused(f"its entry {name} cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _digest(arrays, meta):
+    """The SHA-256 of the meta and of every array's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(meta).encode())
+    for name, array in arrays.items():
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def as_saved(meta):
     """What `load` gives for this meta: tuples and arrays as lists, keys as text."""
-    return json.loads(_as_json(meta))
-
-
-def _as_json(meta):
-    return json.dumps(meta, default=lambda array: array.tolist())
+    return json.loads(json.dumps(meta, default=lambda array: array.tolist()))

@@ -1,4 +1,21 @@
-"""The state of a training run: what it must remember to go on after the program has been stopped."""
+"""The state of a training run: what it must remember to go on after the program has been stopped.
+
+A checkpoint of a run holds the arrays "model/NAME" and "optimizer/NAME" (of several players,
+"optimizer of PLAYER/NAME") of their state_dicts, and
+
+    settings            what a run and its resumption must have in common
+    kinds               the names of the optimisers' class and of the random generator's
+    history             a record for each epoch: {"epoch", "seconds", "train": {...}, "held_out": {...}}
+    evaluation_seed     of the noise for the held-out examples
+    rng                 the state of the random generator
+
+Resuming is all or nothing: all of it is checked before anything is touched.
+"""
+
+import copy
+import math
+
+import numpy as np
 
 from . import checkpoint as checkpoints
 from .interrupt import Interrupted
@@ -18,7 +35,8 @@ class Run:
     def snapshot(self):
         """A function that puts everything that a step changes back to what it is now."""
         restores = [player.optimizer.snapshot() for player in self.players]
-        kept = [(t, t.data.copy()) for _, t in self.model.named_tensors() if not t.requires_grad]
+        trained = {id(p) for player in self.players for p in player.optimizer.params}
+        kept = [(t, t.data.copy()) for _, t in self.model.named_tensors() if id(t) not in trained]
 
         def restore():
             for put_back in restores:
@@ -36,35 +54,73 @@ class Run:
         """Write the whole state to the checkpoint, if one was asked for."""
         if self.path is None:
             return
-        arrays = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        for player in self.players:
-            arrays |= {f"optimizer{_of(player)}/{name}": value
-                       for name, value in player.optimizer.state_dict().items()}
+        arrays = {prefix + name: value for prefix, part in self._parts() for name, value in part.state_dict().items()}
         checkpoints.save(self.path, arrays, {
             "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
             "kinds": self.kinds, "rng": self.rng.bit_generator.state,
         })
 
     def load(self, epochs):
-        """Everything is checked before anything is changed."""
-        arrays, meta = checkpoints.load(self.path)
+        """Take the state from the checkpoint of a run of the same kind, which has at most so many epochs.
+
+        Raises FileNotFoundError or a ValueError that names the file and the entry, and changes nothing.
+        """
+        arrays, meta = checkpoints.load(self.path, lambda kinds, meta: self._check(kinds, meta, epochs))
+        states = {prefix: _part(arrays, prefix) for prefix, _ in self._parts()}
+        try:
+            self._check_values(states, meta)
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
+        restore = self.snapshot()
+        try:
+            for prefix, part in self._parts():
+                part.load_state_dict(states[prefix])
+        except BaseException:  # a GPU's memory may be full
+            restore()
+            raise
+        self.rng.bit_generator.state = meta["rng"]
+        self.history, self.evaluation_seed = meta["history"], meta["evaluation_seed"]
+
+    def _parts(self):
+        """What has a state_dict, with the prefix of its names in the checkpoint."""
+        yield "model/", self.model
+        for player in self.players:
+            yield f"optimizer{_of(player)}/", player.optimizer
+
+    def _check(self, kinds, meta, epochs):
+        """Raise ValueError unless the meta and the kinds {name: (dtype, shape)} of the arrays are this run's."""
         if not isinstance(meta, dict) or "history" not in meta:
-            raise ValueError(f"{self.path} is a checkpoint, but not of a training run")
+            raise ValueError("it is a checkpoint, but not of a training run")
+        expected = {"settings": dict, "history": list, "evaluation_seed": int, "kinds": dict, "rng": dict}
+        for name, kind in expected.items():
+            if not isinstance(meta.get(name), kind) or isinstance(meta.get(name), bool):
+                raise ValueError(f"{name} must be a {kind.__name__}, not {meta.get(name)!r}")
+        if set(meta) != set(expected):
+            raise ValueError(f"it has unknown entries: {', '.join(sorted(set(meta) - set(expected)))}")
         mine, theirs = {**self.settings, **self.kinds}, {**meta["settings"], **meta["kinds"]}
         differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
                   for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
         if differ:
-            raise ValueError(f"{self.path} belongs to another run: " + "; ".join(differ))
-        before = self.model.state_dict()
-        self.model.load_state_dict(_part(arrays, "model/"))
-        try:
-            for player in self.players:
-                player.optimizer.load_state_dict(_part(arrays, f"optimizer{_of(player)}/"))
-            self.rng.bit_generator.state = meta["rng"]
-        except ValueError:
-            self.model.load_state_dict(before)
-            raise
-        self.history, self.evaluation_seed = meta["history"], meta["evaluation_seed"]
+            raise ValueError("it belongs to another run: " + "; ".join(differ))
+        if not 0 <= meta["evaluation_seed"] < 2**32:
+            raise ValueError(f"evaluation_seed must be in [0, 2**32), not {meta['evaluation_seed']}")
+        _check_history(meta["history"], [player.name for player in self.players])
+        if len(meta["history"]) > epochs:
+            raise ValueError(f"it holds {len(meta['history'])} epochs already, more than the {epochs} asked for")
+        _check_generator(self.rng.bit_generator, meta["rng"])
+        _check_kinds(kinds, {prefix + name: (array.dtype, array.shape) for prefix, part in self._parts()
+                             for name, array in part.state_dict().items()})
+
+    def _check_values(self, states, meta):
+        """Raise ValueError unless the numbers could be those of a run: finite, and of as many steps."""
+        for prefix, state in states.items():
+            for name, array in state.items():
+                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                    raise ValueError(f"{prefix}{name} holds NaN or infinity")
+        least = len(meta["history"]) * math.ceil(self.settings["examples"] / self.settings["batch_size"])
+        for prefix, state in states.items():
+            if prefix != "model/" and not least <= state["steps"] < 2**53:
+                raise ValueError(f"{prefix}steps is {state['steps']}; {len(meta['history'])} epochs have {least}")
 
     def interrupted(self, where):
         """The exception that says where the run stopped and how to go on."""
@@ -83,3 +139,51 @@ def _of(player):
 
 def _part(arrays, prefix):
     return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
+def _check_history(history, players):
+    """Raise ValueError unless the history is a record for each epoch, with losses by name."""
+    for i, record in enumerate(history):
+        parts = {"train": players, "held_out": players}
+        whole = (isinstance(record, dict) and {"epoch", "seconds", "train"} <= set(record)
+                 and set(record) <= {"epoch", "seconds", "train", "held_out"}
+                 and record["epoch"] == i + 1 and _is_number(record["seconds"])
+                 and all(isinstance(record[part], dict) and set(names) <= set(record[part])
+                         and all(map(_is_number, record[part].values()))
+                         for part, names in parts.items() if part in record))
+        if not whole:
+            raise ValueError(f"history[{i}] is no record of epoch {i + 1}: {record!r}")
+    if not history:
+        raise ValueError("history is empty")
+
+
+def _is_number(x):
+    return isinstance(x, (int, float)) and not isinstance(x, bool)
+
+
+def _check_generator(bit_generator, state):
+    """Raise ValueError unless this is a state of such a generator: one that takes it gives it back."""
+    probe = copy.deepcopy(bit_generator)
+    try:
+        probe.state = state
+        taken = checkpoints.as_saved(probe.state) == state
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"rng is no state of {type(probe).__name__} ({type(error).__name__}: {error})") from error
+    # The places in their buffers are taken by MT19937 and Philox as they come.
+    inner = state["state"] if isinstance(state["state"], dict) else {}
+    if not taken or not 0 <= inner.get("pos", 0) <= 624 or not 0 <= state.get("buffer_pos", 0) <= 4:
+        raise ValueError(f"rng is no state of {type(probe).__name__}: {state}")
+
+
+def _check_kinds(came, expected):
+    """Raise ValueError unless the arrays have the names, dtypes and shapes of the model and its optimisers."""
+    wrong = [f"{name} is missing" for name in expected if name not in came]
+    wrong += [f"{name} is not in the run" for name in came if name not in expected]
+    wrong += [f"{name} is {_in_words(came[name])}, the run's is {_in_words(kind)}"
+              for name, kind in expected.items() if name in came and came[name] != kind]
+    if wrong:
+        raise ValueError("the state does not fit the run: " + "; ".join(wrong))
+
+
+def _in_words(kind):
+    return f"{kind[0]} of shape {kind[1]}"
