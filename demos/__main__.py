@@ -10,7 +10,7 @@ import time
 
 from demos import page
 from demos.catalogue import CHAPTERS, catalogue
-from demos.results import duration, measurement, read, summary, verdict, write_whole
+from demos.results import duration, measurement, read, summary, verdict, write_text
 
 STOPPED = 130  # the exit status after Ctrl-C, as shells have it
 USAGE = """\
@@ -116,7 +116,7 @@ def run_all(words):
     if repeated:
         print(f"several claims have one name: {', '.join(repeated)}")
     record = {key: getattr(args, key) for key in ("data", "seed", "device", "quick")} | {"demos": results}
-    write_whole(out / "claims.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_text(out / "claims.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(f"\nwrote {out / 'claims.json'}\nwrote {page.write(out)}")
     if any(r["status"] == STOPPED for r in results):
         return STOPPED

@@ -17,6 +17,11 @@ CHAPTERS = {
     "representations": "Representations and what they are for",
     "engine": "The engine",
 }
+# The order in which to meet the demos of a chapter; those that are not here follow by name.
+ORDER = """line pca gradient deep depth manifold memorise overcomplete
+    laplace sparse sparse_kl sparse_coding denoising vector_field denoising_contracts contracting_field
+    contractive balance jacobian_cost
+    divergence bound reparameterise likelihoods vae importance collapse islands""".split()
 
 
 class Demo(NamedTuple):
@@ -58,13 +63,13 @@ class Demo(NamedTuple):
 
 
 def catalogue():
-    """{name: Demo}, chapter by chapter, by name within a chapter."""
+    """{name: Demo}, chapter by chapter, in the order in which to meet them."""
     demos = {}
     for chapter in CHAPTERS:
-        for module in pkgutil.iter_modules([str(FOLDER / chapter)]):
-            if module.ispkg or module.name.startswith("_"):
-                continue
-            demo = Demo(module.name, chapter)
+        names = [module.name for module in pkgutil.iter_modules([str(FOLDER / chapter)])
+                 if not module.ispkg and not module.name.startswith("_")]
+        for name in sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+            demo = Demo(name, chapter)
             if demo.name in demos:
                 raise ValueError(f"two demos have one name: {demos[demo.name].module} and {demo.module}")
             demos[demo.name] = demo

@@ -12,7 +12,7 @@ from html import escape
 from urllib.parse import quote
 
 from demos.catalogue import CHAPTERS, catalogue
-from demos.results import VERDICTS, asked, duration, number, plural, read, summary, write_whole
+from demos.results import VERDICTS, asked, duration, number, plural, read, summary, write_text
 
 TITLE = "What the lectures claim, measured"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # a PNG file begins with this, its width and its height
@@ -35,7 +35,7 @@ def write(out):
     parts = [(chapter, found) for chapter, found in parts if found]
     missing = [name for name in catalogue() if name not in {m["demo"] for m in demos}]
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "index.html", f"""\
+    write_text(out / "index.html", f"""\
 <!DOCTYPE html>
 <html lang="en">
 <head>

@@ -24,7 +24,7 @@ def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", bat
         model = models.conv_vae(images.shape, (32, 64), latent, rng, beta=beta)
     settings = {"latent": latent, "hidden": hidden, "beta": beta, "network": network, "lr": lr,
                 "batch_size": batch_size, "epochs": epochs}
-    rate = optim.one_cycle(3e-3) if lr is None else lr
+    rate = optim.one_cycle(8e-3) if lr is None else lr
     history = trained(run, digits_vae, settings, model, images.train, lr=rate, epochs=epochs,
                       batch_size=batch_size, held_out=images.test)
     return model, history

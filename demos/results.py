@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from pathlib import Path
 
 from demos.catalogue import CHAPTERS
@@ -51,14 +50,11 @@ def check(value, fields, where):
             raise ValueError(f"{where}: {key!r} is {value[key]!r:.60}")
 
 
-def write_whole(path, text):
+def write_text(path, text):
     """Write a text file in one piece: who reads it sees the old one or the new one, never half of one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    from tinyae.files import write_whole  # here, not above: the list of demos does without NumPy
+
+    write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 # --- in words ------------------------------------------------------------------------------------

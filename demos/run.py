@@ -22,6 +22,7 @@ A demo is a file in the folder of its chapter:
 """
 
 import argparse
+import importlib
 import json
 import math
 import shlex
@@ -34,6 +35,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from demos import page
+from demos.catalogue import catalogue
+from demos.results import measurement, verdict, write_text
 from tinyae import Tensor, data, no_grad, optim, training
 from tinyae.backend import random_generator, to_device
 
@@ -192,18 +196,20 @@ class Run:
         self.say(f"wrote {self.folder / filename}")
 
     def finish(self, **about):
-        """Write metrics.json and print the claims; the exit status, 1 if one did not hold."""
+        """Write metrics.json and the page, and print the claims; the exit status, 1 if one did not hold."""
         status = int(any(claim["held"] is False for claim in self.claim))
-        write_json(self.folder / "metrics.json", {
+        metrics = {
             "demo": self.name, **about, "seed": self.seed, "data": self.data, "device": self.device,
             "quick": self.quick, "epochs": self.epochs, "status": status, "figures": self.figures,
             "pages": self.pages, "measured": self.measured, "claims": self.claim,
-        })
+        }
+        text = json.dumps(metrics, indent=2, ensure_ascii=False, default=float)
+        write_text(self.folder / "metrics.json", text + "\n")
         kept = {item["file"] for item in (*self.figures, *self.pages)}
         for old in (*self.folder.glob("*.png"), *self.folder.glob("*.html")):
             if old.name not in kept:  # of a run with other options: it shows another model
                 old.unlink()
-        self.say("")
+        self.say(f"wrote {page.write(self.out)}\n")
         for claim in self.claim:
             self.say(f"{verdict(claim)}: [{claim['id']}] {claim['says']}: {measurement(claim)}")
         if status and getattr(self.options, "epochs", None) is not None:
@@ -225,23 +231,6 @@ def some(images, labels, n, rng):
     return images[chosen], labels[chosen]
 
 
-def write_json(path, value):
-    """Write it so that people can read it, too."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=float) + "\n", encoding="utf-8")
-
-
-def verdict(claim):
-    """Whether a claim of metrics.json held, in words."""
-    return {True: "held", False: "DID NOT HOLD", None: "not judged (quick)"}[claim["held"]]
-
-
-def measurement(claim):
-    """What was measured for a claim of metrics.json, and what was asked of it, in words."""
-    bounds = [f"{k.replace('_', ' ')} {claim[k]:g}" for k in ("at_least", "at_most") if k in claim]
-    value = "not a finite number" if claim["value"] is None else f"{claim['value']:.3g}"
-    return f"{claim['measured']} {value} (asked: {' and '.join(bounds)})"
-
-
 # --- the command line ----------------------------------------------------------------------------
 
 def parser(name, module):
@@ -258,11 +247,11 @@ def parser(name, module):
     return p
 
 
-def common_options(p, kinds):
+def common_options(p, data=()):
     """Add the options that every demo has: --seed, --device, --out, --quick, --fresh, and perhaps --data."""
-    if kinds:
-        p.add_argument("--data", choices=kinds, default=kinds[0],
-                       help=f"the images; drawn by code, offline, or real ones (default: {kinds[0]})")
+    if data:
+        p.add_argument("--data", choices=data, default=data[0],
+                       help="the images: drawn by code, offline, or real ones (default: the first)")
     p.add_argument("--seed", type=whole(0), default=0, help="seed of all randomness (default: 0)")
     p.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
     p.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
@@ -329,12 +318,13 @@ def perform(module, argv):
         seconds=round(time.monotonic() - started, 1))
 
 
-def start(module, argv):
-    """Run a demo as a program: the exit status, with errors in one line.
+def start(name, argv):
+    """Run the demo of that name as a program: the exit status, with errors in one line.
 
     Ctrl-C gives 130; what a user can mend (a missing file or device, a checkpoint of another run)
     is one line without a traceback and gives 2.
     """
+    module = importlib.import_module(catalogue()[name].module)
     try:
         return perform(module, argv)
     except training.Interrupted as stop:

@@ -28,7 +28,7 @@ def options(p):
     p.add_argument("--beta", type=real(), default=1.0, help="weight of the KL term (default: 1)")
     p.add_argument("--batch", type=whole(1), default=128, help="examples in a batch (default: 128)")
     p.add_argument("--lr", type=real(above=0),
-                   help="Adam's learning rate (default: one that rises to 0.003 and falls again)")
+                   help="Adam's learning rate (default: one that rises to 0.008 and falls again)")
 
 
 def main(run):

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from demos import catalogue, page, results
+from tinyae import files
 
 CLAIM = {"id": "kl", "says": "the divergence is never negative", "measured": "the least of 1000:",
          "value": 0.00012, "at_least": 0, "held": True}
@@ -241,7 +242,7 @@ def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(results.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         page.write(tmp_path)
     assert (tmp_path / "index.html").read_bytes() == before

@@ -41,33 +41,29 @@ def house(tmp_path, monkeypatch):
     module(folder, "autoencoders/inner", "__init__")
     module(folder, "steps", "first")
     monkeypatch.setattr(catalogue, "FOLDER", folder)
+    monkeypatch.setattr(catalogue, "ORDER", [])
     return folder
 
 
 @pytest.fixture
 def run(monkeypatch):
-    """In place of demos.run: keeps what was started."""
-    stub = types.SimpleNamespace(started=[], status=0)
+    """demos.run, whose `start` only keeps what was started."""
+    from demos import run
 
-    def start(name, argv):
-        stub.started.append((name, argv))
-        return stub.status
-
-    def common_options(p, data=()):
-        p.add_argument("--data", choices=data, default=data[0] if data else None)
-        p.add_argument("--seed", type=int, default=0)
-        p.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-        p.add_argument("--out", type=Path, default=Path("out"))
-        p.add_argument("--quick", action="store_true")
-        p.add_argument("--fresh", action="store_true")
-
-    stub.start, stub.common_options = start, common_options
-    monkeypatch.setitem(sys.modules, "demos.run", stub)
-    monkeypatch.setattr(demos, "run", stub, raising=False)
-    return stub
+    started = []
+    monkeypatch.setattr(run, "start", lambda name, argv: started.append((name, argv)) or run.status)
+    monkeypatch.setattr(run, "started", started, raising=False)
+    monkeypatch.setattr(run, "status", 0, raising=False)
+    return run
 
 
 # --- the demos there are -------------------------------------------------------------------------
+
+def test_chapters_have_an_order(house, monkeypatch):
+    monkeypatch.setattr(catalogue, "ORDER", ["pca"])
+    assert list(catalogue.catalogue()) == ["pca", "deep", "graph"]
+
+
 
 def test_every_demo_says_what_it_is():
     for name, demo in catalogue.catalogue().items():

@@ -57,8 +57,8 @@ def test_claims_decide_the_exit_status(tmp_path, capsys, value, bounds, held):
     assert (metrics["seed"], metrics["data"], metrics["epochs"], metrics["status"]) == (1, None, None, 1 - held)
     assert metrics["command"] == f"python -m demos made_up --out {tmp_path} --seed 1"
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].startswith("held: [sure] one is one")
-    assert lines[-1].startswith(f"{'held' if held else 'DID NOT HOLD'}: [id] the lecture says: measured:")
+    assert lines[-2].startswith("✓ held: [sure] one is one")
+    assert lines[-1].startswith(f"{'✓ held' if held else '✗ did not hold'}: [id] the lecture says: measured:")
 
 
 def test_an_id_is_given_once_and_a_claim_asks_for_something():
@@ -86,7 +86,7 @@ def test_quick_runs_are_not_judged_and_leave_full_ones_alone(tmp_path, capsys):
 
     assert run.perform(demo(main), ["--out", str(tmp_path)]) == 1
     assert run.perform(demo(main), ["--out", str(tmp_path), "--quick"]) == 0
-    assert "not judged (quick): [id]" in capsys.readouterr().out
+    assert "○ not judged: [id]" in capsys.readouterr().out
     assert (results(tmp_path)["status"], results(tmp_path / "quick")["status"]) == (1, 0)
 
 
@@ -171,6 +171,11 @@ def test_bad_options(tmp_path, capsys, options, message):
     assert not list(tmp_path.iterdir())
 
 
+def start(monkeypatch, main):
+    """Let this main be that of the demo `line`."""
+    monkeypatch.setattr(run.importlib, "import_module", lambda name: demo(main))
+
+
 @pytest.mark.parametrize("outcome, status, message", [
     (None, 0, ""),
     (ValueError("no such thing"), 2, "error: no such thing\n(test_run.py, line "),
@@ -181,21 +186,23 @@ def test_bad_options(tmp_path, capsys, options, message):
      "stopped in epoch 2\nTo go on: the same command again"),
     (KeyboardInterrupt(), 130, "stopped"),
 ])
-def test_exit_status(tmp_path, capsys, outcome, status, message):
+def test_exit_status(tmp_path, monkeypatch, capsys, outcome, status, message):
     def main(run):
         if outcome:
             raise outcome
 
-    assert run.start(demo(main), ["--out", str(tmp_path)]) == status
+    start(monkeypatch, main)
+    assert run.start("line", ["--out", str(tmp_path)]) == status
     assert capsys.readouterr().err.strip().startswith(message)
 
 
-def test_programming_errors_keep_their_traceback(tmp_path):
+def test_programming_errors_keep_their_traceback(tmp_path, monkeypatch):
     def main(run):
         raise TypeError("a bug")
 
+    start(monkeypatch, main)
     with pytest.raises(TypeError):
-        run.start(demo(main), ["--out", str(tmp_path)])
+        run.start("line", ["--out", str(tmp_path)])
 
 
 def test_without_matplotlib_it_is_said_before_any_training(tmp_path, monkeypatch):
