@@ -556,10 +556,12 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
 def _refuse_changed(tensors, needed):
     """Raise an error where a rule would read values that were changed after its operation saw them."""
     for y in tensors:
-        if y.node and y.node.number > _last_change:
+        if y.node is None or needed.isdisjoint(map(id, y.node.inputs)):
+            continue  # no rule of it will run
+        if y.node.number > _last_change:
             break  # oldest first: whatever follows was made after the last change of any Tensor
-        for x in (*y.node.inputs, y) if y.node else ():
-            if isinstance(x, Tensor) and x.version > y.node.number and id(y) in needed:
+        for x in (*y.node.inputs, y):
+            if isinstance(x, Tensor) and x.version > y.node.number:
                 raise RuntimeError(
                     f"{y.node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
                     "were changed in place since (by an optimiser's step, say): its gradient would be wrong. "
