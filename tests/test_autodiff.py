@@ -796,7 +796,8 @@ WRONG_RULES = {  # the body, its rules, what the error must say
                           r"rule 0 must take \(g, y, a, b\), not \(g, y, a\)"),
     "without y": (lambda a: a * 2, [lambda g, a: 2 * g], r"rule 0 must take \(g, y, a\), not \(g, a\)"),
     "without a parameter": (lambda a, axis=0: a, [lambda g, y, a: g], r"must take \(g, y, a, axis\)"),
-    "without the number": (lambda *xs, axis: xs[0], [lambda g, y, *xs: g], r"must take \(i, g, y, xs, axis\)"),
+    "without the number": (lambda *xs, axis: xs[0], [lambda g, y, *xs: g],
+                           r"must take \(i, g, y, \*xs, axis\)"),
     "too many rules": (lambda a: a * 2, [lambda g, y, a: g] * 2, "takes 1 arguments.*given 2 rules"),
 }
 
@@ -870,7 +871,7 @@ def test_a_change_between_forward_and_backward_is_refused():
     w.data -= 1
     changed(w)
     for backward in lambda: grad(loss, w), loss.backward:
-        with pytest.raises(RuntimeError, match=r"power was computed with a Tensor of shape \(2,\).*changed in place"):
+        with pytest.raises(RuntimeError, match=r"power was computed with .* shape \(2,\).*changed in place"):
             backward()
     assert w.grad is None
     assert grad(other, x).tolist() == [6, 8]  # another graph
@@ -978,8 +979,8 @@ def test_an_operation_is_a_method_where_a_class_has_it():
 
 METHODS = {  # a method, and NumPy's way to the same
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "flatten": np.ravel, "argmax": np.argmax,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "sum": np.sum, "mean": np.mean,
-    "var": np.var, "max": np.max, "min": np.min, "tolist": np.ndarray.tolist, "__len__": len,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "sum": np.sum,
+    "mean": np.mean, "var": np.var, "max": np.max, "min": np.min, "tolist": np.ndarray.tolist, "__len__": len,
 }
 
 
@@ -992,7 +993,8 @@ def test_methods(name):
 
 def test_a_tensor_of_one_element_is_a_number():
     x = Tensor(np.array([[2.5]]))
-    assert (int(x), float(x), x.item(), f"{x:.3f}", f"{x}") == (2, 2.5, 2.5, "2.500", "Tensor([[2.5]], float64)")
+    assert (int(x), float(x), x.item()) == (2, 2.5, 2.5)
+    assert (f"{x:.3f}", f"{x}") == ("2.500", "Tensor([[2.5]], float64)")
     assert math.sqrt(Tensor(4.0)) == 2
 
 

@@ -240,7 +240,7 @@ CASES = {
     "var": reduction("var", case(lambda F, x: x.var(0), (2, 3)), *arguments(
         "var", at((4,), ddof=1), at((2, 3), 1, ddof=1, keepdims=True))),
     "logsumexp": reduction("logsumexp"),
-    "softmax": arguments("softmax", at((3,)), at((2, 3), axis=None), at((2, 3), 0), at((2, 3), axis=1), at((0, 3)),
+    "softmax": arguments("softmax", at((3,)), at((2, 3), axis=None), at((2, 3), 0), at((2, 3), 1), at((0, 3)),
                          at((2, 1))),
     "log_softmax": arguments("log_softmax", at((3,)), at((2, 3), 0), at((0, 3)),
                              at((2, 3, 2), axis=-2)),
@@ -260,11 +260,13 @@ CASES = {
     ],
     "einsum": [
         *[case(lambda F, *xs, s=s: F.einsum(s, *xs), *shapes) for s, *shapes in [
-            ("i->", (3,)), ("i->i", (3,)), ("ij->ji", (2, 3)), ("ij->j", (2, 3)), ("ij->", (2, 3)), ("->", ()),
+            ("i->", (3,)), ("i->i", (3,)), ("ij->ji", (2, 3)), ("ij->j", (2, 3)), ("ij->", (2, 3)),
+            ("->", ()), ("ba", (2, 3)), ("ij , j -> i", (2, 3), (3,)),
             ("i,i->", (3,), (3,)), ("i,i->i", (3,), (3,)), ("i,j->ij", (2,), (3,)), ("i,j->", (2,), (3,)),
-            ("nd,md->nm", (2, 3), (4, 3)), ("ij,jk", (2, 3), (3, 2)), ("ba", (2, 3)), ("ij , j -> i", (2, 3), (3,)),
+            ("nd,md->nm", (2, 3), (4, 3)), ("ij,jk", (2, 3), (3, 2)),
             ("nij,njk->nik", (2, 2, 3), (2, 3, 1)), ("nhwc,cd->nhwd", (1, 2, 2, 3), (3, 2)),
-            ("i,ij,j->", (2,), (2, 3), (3,)), ("ij,ij,ij->i", (2, 3), (2, 3), (2, 3)), ("ij,k->kj", (2, 3), (2,)),
+            ("i,ij,j->", (2,), (2, 3), (3,)), ("ij,ij,ij->i", (2, 3), (2, 3), (2, 3)),
+            ("ij,k->kj", (2, 3), (2,)),
             (",i->i", (), (3,)), ("ij,jk->ik", (0, 2), (2, 3)), ("ij,jk->ik", (2, 0), (0, 3)),
         ]],
         case(lambda F, x: F.einsum("ij,ij->j", x, x), (2, 3)),
@@ -328,7 +330,8 @@ CASES = {
 # Primitives that the public function of another name is made of.
 COVERED_BY = {"join": "concatenate", "matrix_product": "matmul", "contract": "einsum"}
 COMPARISONS = ["equal", "not_equal", "greater", "greater_equal", "less", "less_equal"]
-CONSTANT = COMPARISONS + ["bitwise_and", "bitwise_or", "invert", "isfinite", "sign", "argmax"]  # their derivative is zero, so nothing is recorded
+# Their derivative is zero, so nothing is recorded.
+CONSTANT = COMPARISONS + ["bitwise_and", "bitwise_or", "invert", "isfinite", "sign", "argmax"]
 
 ALL = [pytest.param(*c, id=f"{name}-{i}")
        for name, cases in CASES.items() for i, c in enumerate(cases)]
@@ -687,7 +690,7 @@ EINSUM = {  # subscripts, shapes, what the error must say
     "too few operands": ("ij,jk->ik", [(2, 2)], r"does not fit operands of the shapes \(2, 2\)"),
     "too few letters": ("i->i", [(2, 2)], r"does not fit.*\(2, 2\)"),
     "a letter from nowhere": ("i->ik", [(2,)], "does not fit"),
-    "two lengths": ("ij,jk->ik", [(2, 3), (2, 3)], "the axis j of 'ij,jk->ik' is 3 long in one operand and 2"),
+    "two lengths": ("ij,jk->ik", [(2, 3), (2, 3)], "the axis j of 'ij,jk->ik' is 3 long.* and 2"),
     "length one": ("i,i->i", [(3,), (1,)], "axis i"),
 }
 
@@ -711,7 +714,8 @@ def test_activations_of_integers(name, dtype):
 
 @pytest.mark.parametrize("name", ["bernoulli_terms", "gaussian_kl_terms"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("a, b", [(0.5, [0.25, 1]), ([0.25, 1], 0.5), (1, [0.25, 1]), ([0.25, 1], 1), (0.5, 0.25)])
+@pytest.mark.parametrize("a, b", [
+    (0.5, [0.25, 1]), ([0.25, 1], 0.5), (1, [0.25, 1]), ([0.25, 1], 1), (0.5, 0.25)])
 def test_likelihoods_of_numbers_keep_the_precision(name, dtype, a, b):
     a, b = (Tensor(np.array(v, dtype)) if isinstance(v, list) else v for v in (a, b))
     y = getattr(ops, name)(a, b)
@@ -749,14 +753,14 @@ def test_what_nothing_has_not(do, text):
 # gradients are those of a closed form in more digits.
 
 
-def extremes(dtype, also=()):
-    """The points that the precision has."""
+def extremes(dtype):
+    """The points that the precision has, from the least to the largest."""
     limits = np.finfo(dtype)
     with np.errstate(over="ignore"):
-        x = np.array([0.0, limits.smallest_subnormal, limits.tiny, 1e-30, 1e-3, 0.5, 1, 3, 20, 90, 1e30, limits.max,
-                      *also], np.longdouble).astype(dtype)
+        x = np.array([0.0, limits.smallest_subnormal, limits.tiny, 1e-30, 1e-3, 0.5, 1, 3, 20, 90, 1e30,
+                      limits.max], np.longdouble).astype(dtype)
     x = x[np.isfinite(x)]
-    return np.unique(np.concatenate([x, -x])) if not also else x
+    return np.concatenate([-x[::-1], x])
 
 
 def wide(x):
@@ -764,7 +768,8 @@ def wide(x):
 
 
 def logistic(x):
-    return np.where(x < 0, np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, 0))), 1 / (1 + np.exp(-np.abs(x))))
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
 
 
 SMOOTH = {  # the value, its derivative, where it is defined
