@@ -31,6 +31,8 @@ class Run:
         self.history, self.evaluation_seed = [], None
         self.kinds = {"rng": type(rng.bit_generator).__name__, **{
             f"optimizer{_of(player)}": type(player.optimizer).__name__ for player in players}}
+        if len(players) > 1:
+            self.kinds["players"] = [player.name for player in players]  # their order matters
 
     def snapshot(self):
         """A function that puts everything that a step changes back to what it is now."""
@@ -167,7 +169,7 @@ def _check_generator(bit_generator, state):
     try:
         probe.state = state
         taken = checkpoints.as_saved(probe.state) == state
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except Exception as error:  # NumPy's setters raise what comes
         raise ValueError(f"rng is no state of {type(probe).__name__} ({type(error).__name__}: {error})") from error
     # The places in their buffers are taken by MT19937 and Philox as they come.
     inner = state["state"] if isinstance(state["state"], dict) else {}
