@@ -225,7 +225,7 @@ def box(x, y, a, b):
     return np.maximum(np.abs(x) - a, np.abs(y) - b)
 
 
-# The parts of a person, from back to front. Lengths are pixels; y = 0 is the middle of the head, 9.3 the chin.
+# The parts of a person, from back to front, in pixels; y is 0 at the middle of the head, 9.3 at the chin.
 
 def behind(canvas, face):
     """The hair that falls behind, the shoulders and the neck."""
