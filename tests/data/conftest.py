@@ -87,8 +87,9 @@ def mirrored(servers, monkeypatch):
     def mirror(name, files):
         module = sys.modules[f"tinyae.data.{SOURCES[name]}"]
         source = getattr(module, name)
-        source = dataclasses.replace(source, mirrors=tuple(server.address for server in servers),
-                                     digests={name: source.digest(content) for name, content in files.items()})
+        digests = {name: source.digest(content) for name, content in files.items()}
+        mirrors = tuple(server.address for server in servers)
+        source = dataclasses.replace(source, mirrors=mirrors, digests=digests)
         monkeypatch.setattr(module, name, source)
         return source
 

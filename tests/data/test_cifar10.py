@@ -29,8 +29,8 @@ def batch(start, labels=None):
 
 
 BINS = {name: batch(10 * i) for i, name in enumerate(FILES["train"] + FILES["test"])}
-MEMBERS = {f"{FOLDER}/{name}": content
-           for name, content in (BINS | {"batches.meta.txt": b"airplane\n", "readme.html": b"<html>"}).items()}
+OTHERS = {"batches.meta.txt": b"airplane\n", "readme.html": b"<html>"}
+MEMBERS = {f"{FOLDER}/{name}": content for name, content in (BINS | OTHERS).items()}
 
 
 def packed(members, folder=FOLDER, change=lambda member: member):
@@ -128,12 +128,12 @@ BAD_ARCHIVES = {
     "no tar": (gzip.compress(b"no tar" * 300), "damaged archive"),
     "other file": (packed(MEMBERS | {f"{FOLDER}/more.bin": b"?"}), "nothing else, got '.*more.bin'"),
     "parent": (packed(MEMBERS | {"../outside": b"?"}), "nothing else, got '../outside'"),
-    "path through the parent": (packed(MEMBERS | {f"{FOLDER}/../{FOLDER}/readme.html": b"?"}), "nothing else"),
+    "through the parent": (packed(MEMBERS | {f"{FOLDER}/../{FOLDER}/readme.html": b"?"}), "nothing else"),
     "absolute": (packed(MEMBERS | {"/etc/passwd": b"?"}), "nothing else, got '/etc/passwd'"),
     "no folder": (packed(BINS, folder=None), "nothing else, got 'data_batch_1.bin'"),
     "other folder": (packed(MEMBERS, folder="elsewhere"), "nothing else, got 'elsewhere'"),
     "symbolic link": (packed(MEMBERS, change=link(tarfile.SYMTYPE, "/etc/passwd")), "got '.*readme.html'"),
-    "hard link": (packed(MEMBERS, change=link(tarfile.LNKTYPE, f"{FOLDER}/data_batch_1.bin")), "nothing else"),
+    "hard link": (packed(MEMBERS, change=link(tarfile.LNKTYPE, f"{FOLDER}/test_batch.bin")), "nothing else"),
     "device": (packed(MEMBERS, change=link(tarfile.CHRTYPE, "")), "got '.*readme.html'"),
     "lacking one": (packed(without("data_batch_2.bin")), "expected a member .*data_batch_2.bin"),
     "a tar behind it": (longer(gzip.decompress(packed({f"{FOLDER}/readme.html": b"?"}))), "zeros after"),

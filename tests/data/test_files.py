@@ -223,7 +223,7 @@ def test_https_is_not_left(source, servers, monkeypatch):
         locate(source, BOTH)
 
 
-@pytest.mark.parametrize("headers, body", [({"X": "x" * 4000}, b""), ({}, bytes(4000))], ids=["headers", "body"])
+@pytest.mark.parametrize("headers, body", [({"X": "x" * 4000}, b""), ({}, bytes(4000))])
 def test_a_byte_now_and_then_does_not_keep_it_waiting(source, servers, cache, monkeypatch, headers, body):
     # Each byte comes well within the time after which a silent server is given up; all would take 40 seconds.
     monkeypatch.setattr(files, "SILENCE", 0.4)

@@ -182,12 +182,12 @@ def test_download_once(servers, mirrored, name, load):
 
 @loaders
 @pytest.mark.parametrize("change", [
-    lambda packed: packed[:-20], lambda packed: packed + b"!", lambda packed: gzip.compress(b"something else"),
+    lambda packed: packed[:-20], lambda packed: packed + b"!", lambda packed: gzip.compress(b"else"),
     lambda packed: b"<html>log in first</html>", lambda packed: b""])
 def test_bad_download_is_refused(servers, mirrored, cache, name, load, change):
     source = mirrored(name, PACKED)
     servers[0].offer(PACKED, change=change)
-    with pytest.raises(OSError, match=f"{source.name}: no mirror delivered t10k-images-idx3-ubyte.gz") as caught:
+    with pytest.raises(OSError, match=f"{source.name}: no mirror delivered t10k-images") as caught:
         load("test")
     assert f"{servers[1].address}t10k-images-idx3-ubyte.gz: HTTP Error 404" in str(caught.value)
     assert not cache.exists()
@@ -213,6 +213,7 @@ def test_a_gzip_bomb_is_not_unpacked(servers, mirrored, monkeypatch):
 
 
 def test_real_sources_are_whole():
+    names = sorted(f"{name}.gz" for names in mnist.FILES.values() for name in names)
     for source, digits in ((mnist.MNIST, 64), (mnist.FASHION, 32)):
-        assert sorted(source.digests) == sorted(f"{name}.gz" for names in mnist.FILES.values() for name in names)
+        assert sorted(source.digests) == names
         assert all(re.fullmatch(f"[0-9a-f]{{{digits}}}", digest) for digest in source.digests.values())

@@ -275,6 +275,7 @@ def nose(canvas, face):
 def beard(canvas, face):
     """All of the head, and a little beyond, below a line from the sides to under the nose."""
     above = (4.3 - 0.06 * face.u**2 - face.y) / np.sqrt(1 + (0.12 * face.u)**2)
+    above = np.maximum(above, -face.y)
     canvas.paint(np.maximum(face.head - 0.6, above), 0.75 * face.hair_rgb, face.beard)
 
 
