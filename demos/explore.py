@@ -21,7 +21,7 @@ import numpy as np
 from tinyae import Tensor, nn, no_grad, ops
 from tinyae.backend import to_device
 from tinyae.ops.patches import pair
-from tinyae.plots import COLOURS
+from demos.figures import COLOURS
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 LARGEST = 6_000_000  # bytes of a page

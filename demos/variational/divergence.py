@@ -128,13 +128,14 @@ def draw_fits(run, log_p, covering, picking):
     axes = fig.subplots()
     z = GRID[:, 0]
     axes.fill_between(z, np.exp(log_p), color=figures.COLOURS[5], alpha=0.35, linewidth=0)
-    axes.annotate("p", (-2, 0.41), color="#9A6A00", fontsize=13, ha="center")
-    for fit, name, colour, place in ((covering, "q that minimises KL(p ‖ q)", 0, (0, 0.205)),
-                                     (picking, "q that minimises KL(q ‖ p)", 7, (2.05, 0.81))):
-        axes.plot(z, np.exp(fit["q"]), color=figures.COLOURS[colour], linewidth=2.5)
-        axes.annotate(f"{name}\n({fit['nats']:.2f} nats)", place, color=figures.COLOURS[colour], ha="center",
-                      va="bottom", fontsize=11)
-    axes.set(xlim=(-6, 6), ylim=(0, 0.95), xlabel="z", ylabel="density")
+    for hump in HUMPS:
+        axes.annotate("p", (hump, 0.15), color="#7A5400", fontsize=14, ha="center")
+    for fit, name, colour in ((covering, "KL(p ‖ q)", 0), (picking, "KL(q ‖ p)", 7)):
+        q = np.exp(fit["q"])
+        axes.plot(z, q, color=figures.COLOURS[colour], linewidth=2.5)
+        axes.annotate(f"q that minimises {name},\nto {fit['nats']:.2f} nats", (z[q.argmax()], q.max() + 0.012),
+                      color=figures.COLOURS[colour], ha="center", va="bottom", fontsize=11)
+    axes.set(xlim=(-6, 6), ylim=(0, 1), xlabel="z", ylabel="density")
     axes.grid(alpha=0.3)
     run.save(fig, "directions.png", "a density p with two humps, a wide Gaussian over both, and a narrow one on "
              "the right hump alone")
@@ -142,7 +143,8 @@ def draw_fits(run, log_p, covering, picking):
 
 def draw_closed_form(run, sampled, table):
     """The closed form against sampling, and both directions over a grid of Gaussians."""
-    fig = figures.figure(12, 4.4, "The closed form agrees with sampling, is zero only at equality, and depends on the direction")
+    fig = figures.figure(
+        12, 4.4, "The closed form agrees with sampling, is zero only at equality, and depends on the direction")
     left, *maps = fig.subplots(1, 3, width_ratios=(1.25, 1, 1))
     left.axhline(0, color=figures.COLOURS[5], linewidth=4, label="closed form")
     left.errorbar(range(len(sampled)), [s["sampled"] - s["closed"] for s in sampled.values()],
@@ -154,7 +156,7 @@ def draw_closed_form(run, sampled, table):
     left.margins(y=0.35)
     left.legend(fontsize=9, loc="upper left")
     for axes, way, title in zip(maps, table["ways"], ("KL(N(m, s²) ‖ N(0, 1))", "KL(N(0, 1) ‖ N(m, s²))")):
-        lines = axes.contour(table["m"], table["s"], way, levels=(0.02, 0.1, 0.3, 1, 3, 10), cmap="viridis_r")
+        lines = axes.contour(table["m"], table["s"], way, levels=(0.02, 0.1, 0.3, 1, 3, 10), colors=[figures.COLOURS[0]], linewidths=1.5)
         axes.clabel(lines, fontsize=9)
         axes.plot(0, 1, "*", color=figures.COLOURS[7], markersize=12)
         axes.set_yscale("log")
