@@ -4,6 +4,8 @@ Where a part of the face is, is seen by drawing the same faces twice with anothe
 part (`where`): the pixels that differ are the part.
 """
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -45,11 +47,11 @@ def low_and_high(name):
 # --- what comes back -----------------------------------------------------------------------------
 
 def test_shapes_types_and_range():
-    images, factors = draw(25)  # two blocks and a bit
-    assert images.shape == (25, 32, 32, 3) and images.dtype == np.float32
+    images, factors = draw(70)  # two blocks and a bit
+    assert images.shape == (70, 32, 32, 3) and images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1 and images.flags.c_contiguous
-    assert factors.shape == (25,) and factors.dtype.names == ("identity", *FACTORS)
-    assert factors["shift"].shape == (25, 2) and factors["background"].shape == (25, 3)
+    assert factors.shape == (70,) and factors.dtype.names == ("identity", *FACTORS)
+    assert factors["shift"].shape == (70, 2) and factors["background"].shape == (70, 3)
     index = np.array([5, 3, 3])
     assert images[index].shape[0] == factors[index].shape[0] == 3
 
@@ -74,6 +76,14 @@ def test_a_face_does_not_depend_on_its_neighbours():
     order = np.random.default_rng(1).permutation(30)
     again, _ = draw(30, seed=9, **{name: factors[name][order] for name in FIELDS.names})
     assert np.array_equal(again, images[order])
+
+
+def test_the_rows_that_are_not_looked_at_are_empty(monkeypatch):
+    shift = np.random.default_rng(1).choice((-2.0, 2.0), (300, 2))
+    images, _ = draw(300, shift=shift)
+    module = sys.modules["tinyae.data.faces"]
+    monkeypatch.setattr(module, "PARTS", {part: slice(0, 32) for part in module.PARTS})
+    assert np.array_equal(draw(300, shift=shift)[0], images)
 
 
 def test_factors_lie_in_their_ranges_and_fill_them():
