@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinyae.data import faces
-from tinyae.data.faces import CENTRE, FACTORS, FIELDS, PERSON, RANGES, scrambled
+from tinyae.data.faces import CENTRE, FACTORS, FIELDS, PERSON, RANGES, draw_factors, scrambled
 
 PLAIN = {"pose": 0.0, "light": 0.0, "shift": (0.0, 0.0), "glasses": 0, "beard": 0, "hat": 0}
 ends = pytest.mark.parametrize("name", FACTORS)
@@ -87,7 +87,7 @@ def test_the_rows_that_are_not_looked_at_are_empty(monkeypatch):
 
 
 def test_factors_lie_in_their_ranges_and_fill_them():
-    _, factors = draw(3000)
+    factors = draw_factors(3000, np.random.default_rng(0), {})
     for name, bounds in FACTORS.items():
         values = factors[name].astype(float)
         if isinstance(bounds, int):
@@ -102,7 +102,7 @@ def test_factors_lie_in_their_ranges_and_fill_them():
 
 
 def test_factors_are_independent():
-    _, factors = draw(3000)
+    factors = draw_factors(3000, np.random.default_rng(0), {})
     columns = np.concatenate([factors[name].reshape(3000, -1) for name in FACTORS], axis=1)
     correlation = np.corrcoef(columns.T.astype(float)) - np.eye(columns.shape[1])
     assert np.abs(correlation).max() < 5 / np.sqrt(3000)
