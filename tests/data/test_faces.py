@@ -4,11 +4,13 @@ Where a part of the face is, is seen by drawing the same faces twice with anothe
 part (`where`): the pixels that differ are the part.
 """
 
+import sys
+
 import numpy as np
 import pytest
 
 from tinyae.data import faces
-from tinyae.data.faces import CENTRE, FACTORS, FIELDS, PERSON, RANGES, scrambled
+from tinyae.data.faces import CENTRE, FACTORS, FIELDS, PERSON, RANGES, draw_factors, scrambled
 
 PLAIN = {"pose": 0.0, "light": 0.0, "shift": (0.0, 0.0), "glasses": 0, "beard": 0, "hat": 0}
 ends = pytest.mark.parametrize("name", FACTORS)
@@ -45,11 +47,11 @@ def low_and_high(name):
 # --- what comes back -----------------------------------------------------------------------------
 
 def test_shapes_types_and_range():
-    images, factors = draw(25)  # two blocks and a bit
-    assert images.shape == (25, 32, 32, 3) and images.dtype == np.float32
+    images, factors = draw(70)  # two blocks and a bit
+    assert images.shape == (70, 32, 32, 3) and images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1 and images.flags.c_contiguous
-    assert factors.shape == (25,) and factors.dtype.names == ("identity", *FACTORS)
-    assert factors["shift"].shape == (25, 2) and factors["background"].shape == (25, 3)
+    assert factors.shape == (70,) and factors.dtype.names == ("identity", *FACTORS)
+    assert factors["shift"].shape == (70, 2) and factors["background"].shape == (70, 3)
     index = np.array([5, 3, 3])
     assert images[index].shape[0] == factors[index].shape[0] == 3
 
@@ -76,8 +78,16 @@ def test_a_face_does_not_depend_on_its_neighbours():
     assert np.array_equal(again, images[order])
 
 
+def test_the_rows_that_are_not_looked_at_are_empty(monkeypatch):
+    shift = np.random.default_rng(1).choice((-2.0, 2.0), (300, 2))
+    images, _ = draw(300, shift=shift)
+    module = sys.modules["tinyae.data.faces"]
+    monkeypatch.setattr(module, "PARTS", {part: slice(0, 32) for part in module.PARTS})
+    assert np.array_equal(draw(300, shift=shift)[0], images)
+
+
 def test_factors_lie_in_their_ranges_and_fill_them():
-    _, factors = draw(3000)
+    factors = draw_factors(3000, np.random.default_rng(0), {})
     for name, bounds in FACTORS.items():
         values = factors[name].astype(float)
         if isinstance(bounds, int):
@@ -92,7 +102,7 @@ def test_factors_lie_in_their_ranges_and_fill_them():
 
 
 def test_factors_are_independent():
-    _, factors = draw(3000)
+    factors = draw_factors(3000, np.random.default_rng(0), {})
     columns = np.concatenate([factors[name].reshape(3000, -1) for name in FACTORS], axis=1)
     correlation = np.corrcoef(columns.T.astype(float)) - np.eye(columns.shape[1])
     assert np.abs(correlation).max() < 5 / np.sqrt(3000)

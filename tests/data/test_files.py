@@ -64,6 +64,13 @@ def test_all_files_come_from_one_place(source, servers, tmp_path, monkeypatch):
     assert contents(locate(source, BOTH)) == FILES
 
 
+def test_it_is_said_where_it_was_looked_for_in_vain(source, servers, tmp_path, cache, monkeypatch, capsys):
+    monkeypatch.setenv("TINYAE_DATA", str(tmp_path / "data"))
+    servers[0].offer(FILES)
+    locate(source, BOTH)
+    assert f"is not in {tmp_path / 'data' / 'toys'} or {cache / 'toys'}: " in capsys.readouterr().err
+
+
 def test_empty_variable_counts_as_unset(source, servers, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYAE_DATA", "")
     monkeypatch.chdir(tmp_path)
@@ -85,7 +92,7 @@ def test_download_once(source, servers, cache, capsys):
     servers[0].offer(FILES)
     first = locate(source, BOTH)
     said = capsys.readouterr()
-    assert said.out == "" and said.err.count("\n") == 2 and str(cache / "toys") in said.err
+    assert said.out == "" and said.err.count("\n") == 2 and f"downloading it to {cache / 'toys'}" in said.err
     assert locate(source, BOTH) == first and contents(first) == FILES
     assert servers[0].asked == ["one.bin", "two.bin"] and not servers[1].asked
     assert capsys.readouterr().err == ""
@@ -149,7 +156,7 @@ def test_a_damaged_list_of_checks_means_to_check(source, servers, cache, checks,
 def test_a_cache_that_cannot_be_written_serves(source, servers, cache, checks, monkeypatch):
     put(cache / "toys", FILES)
 
-    def no_entry(path, values):
+    def no_entry(path, write):
         raise PermissionError(path)
 
     monkeypatch.setattr(files, "write_whole", no_entry)

@@ -202,8 +202,9 @@ def test_mnist_may_be_compressed_otherwise(servers, mirrored):
 def test_a_gzip_bomb_is_not_unpacked(servers, mirrored, monkeypatch):
     monkeypatch.setattr(mnist, "LARGEST", 100_000)
     mirrored("MNIST", PACKED)
+    bomb = gzip.compress(bytes(30 << 20))
     for server in servers:
-        server.offer(PACKED, change=lambda packed: gzip.compress(bytes(30 << 20)))
+        server.offer(PACKED, change=lambda packed: bomb)
     tracemalloc.start()
     with pytest.raises(OSError, match="digest"):
         load_mnist("test")

@@ -13,7 +13,6 @@ import json
 import os
 import queue
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -21,6 +20,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
+
+from ..files import write_whole
 
 CHUNK = 1 << 20
 SILENCE = 30  # seconds without an answer or a byte after which a server is given up
@@ -57,12 +58,11 @@ def locate(source, alternatives, root=None):
                                     f"{', or '.join(' and '.join(names) for names in alternatives)}; "
                                     "not all are there")
         return paths
-    if os.environ.get("TINYAE_DATA"):
-        folder = Path(os.environ["TINYAE_DATA"], source.folder)
-        paths = find(alternatives, folder)
-        if paths is not None:
-            return paths
-    return [cached(source, name) for name in alternatives[-1]]
+    cache = cache_folder() / source.folder
+    if not os.environ.get("TINYAE_DATA"):
+        return [cached(source, name, cache) for name in alternatives[-1]]
+    folder = Path(os.environ["TINYAE_DATA"], source.folder)
+    return find(alternatives, folder) or [cached(source, name, cache, folder) for name in alternatives[-1]]
 
 
 def find(alternatives, folder):
@@ -83,21 +83,26 @@ def cache_folder():
     return Path(base or default.expanduser(), "tinyae")
 
 
-def cached(source, name):
-    """The path in the cache of a file that is known to be right, downloaded if it is not there yet."""
-    folder = cache_folder() / source.folder
-    path = folder / name
+def cached(source, name, cache, *others):
+    """The path in the cache of a file that is known to be right, downloaded if it is not there yet.
+
+    The other folders, where the file was looked for in vain, are named when it is downloaded.
+    """
+    path = cache / name
     if not path.is_file():
-        print(f"tinyae: {source.name}: downloading {name} to {folder}", file=sys.stderr)
+        places = " or ".join(map(str, (*others, cache)))
+        print(f"tinyae: {source.name}: {name} is not in {places}: downloading it to {cache}", file=sys.stderr)
         values = download(source, name)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, values)
-    elif last_checks(folder).get(name) != stamp(path):
-        check_file(source, name, path)
+        write_whole(path, lambda file: file.write(values))
+        seen = stamp(path)
     else:
-        return path
+        seen = stamp(path)  # before it is read: a change after that will be noticed
+        if last_checks(cache).get(name) == seen:
+            return path
+        check_file(source, name, path)
+    checks = json.dumps(last_checks(cache) | {name: seen}).encode()
     with contextlib.suppress(OSError):  # a cache that cannot be written is checked every time
-        write_whole(folder / CHECKED, json.dumps(last_checks(folder) | {name: stamp(path)}).encode())
+        write_whole(cache / CHECKED, lambda file: file.write(checks))
     return path
 
 
@@ -111,6 +116,7 @@ def last_checks(folder):
 
 
 def stamp(path):
+    """What changes when a file does: its size and its time, in nanoseconds."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
@@ -199,15 +205,3 @@ def receive(address, largest, deadline):
     if promised is not None and len(values) != int(promised):
         raise ValueError(f"expected {promised} bytes, got {len(values)}: the connection was cut")
     return bytes(values)
-
-
-def write_whole(path, values):
-    """Write a file so that at no time a part of it is under its name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(values)
-        os.replace(temporary, path)
-    except BaseException:  # KeyboardInterrupt too
-        os.unlink(temporary)
-        raise
