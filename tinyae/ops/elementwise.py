@@ -138,7 +138,7 @@ def log_one_plus_exp_minus_abs(x):
     xp.exp(xp.negative(t, out=t), out=t)
     u = 1 + t
     t -= u - 1
-    t += xp.log(u, out=u)
+    t += xp.log(u)
     return t
 
 
