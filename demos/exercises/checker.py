@@ -220,7 +220,7 @@ def _explain(error, task):
         return "Too deep a recursion: Python stops a function that calls itself so often. Use a loop."
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "Endless output: your code prints without end."
-    if "Tensor is not turned into" in message or "__array_ufunc__" in message:
+    if "Tensor is not turned into" in message or "does not take a Tensor" in message:
         return ("NumPy where tinyae's operations are meant: the arguments are Tensors. Use ops and the "
                 "methods of Tensor.")
     if isinstance(error, ValueError) and any(words in message for words in MISFITS):
