@@ -171,7 +171,8 @@ def npy(array):
 
 
 CHANGED = {  # what a rewritten archive holds, and words of the refusal
-    "two arrays exchanged": (lambda e: [e[0], (e[1][0], e[2][1]), (e[2][0], e[1][1])], "do not belong together"),
+    "two arrays exchanged": (lambda e: [e[0], (e[1][0], e[2][1]), (e[2][0], e[1][1])],
+     "do not belong together"),
     "one from elsewhere": (lambda e: [e[0], (e[1][0], npy(np.arange(4.0))), e[2]], "do not belong together"),
     "other dtype": (lambda e: [e[0], (e[1][0], npy(np.arange(4))), e[2]], "do not belong together"),
     "other shape": (lambda e: [e[0], (e[1][0], npy(np.zeros((2, 2)))), e[2]], "do not belong together"),
@@ -183,10 +184,14 @@ CHANGED = {  # what a rewritten archive holds, and words of the refusal
     "the header twice": (lambda e: [*e, e[0]], "holds the entry header.npy twice"),
     "no array": (lambda e: [*e, ("arrays/z.npy", b"hello")], "magic string"),
     "no name of ours": (lambda e: [*e, ("z.npy", e[1][1])], "entry z.npy is neither the header nor an array"),
-    "short": (lambda e: [e[0], (e[1][0], e[1][1][:-1]), e[2]], r"array a says that it is float64 of shape \(4,\), but"),
-    "long": (lambda e: [e[0], (e[1][0], e[1][1] + b"0"), e[2]], r"array a says that it is .* but has 33 bytes"),
-    "huge": (lambda e: [e[0], (e[1][0], e[1][1].replace(b"(4,), ", b"(4" + b"0" * 5 + b",)")), e[2]], "array a says"),
-    "objects": (lambda e: [e[0], (e[1][0], npy(np.array([Bomb()], object))), e[2]], "array a says that it is object"),
+    "short": (lambda e: [e[0], (e[1][0], e[1][1][:-1]), e[2]],
+     r"array a says that it is float64 of shape \(4,\), but"),
+    "long": (lambda e: [e[0], (e[1][0], e[1][1] + b"0"), e[2]],
+     r"array a says that it is .* but has 33 bytes"),
+    "huge": (lambda e: [e[0], (e[1][0], e[1][1].replace(b"(4,), ", b"(4" + b"0" * 5 + b",)")), e[2]],
+     "array a says"),
+    "objects": (lambda e: [e[0], (e[1][0], npy(np.array([Bomb()], object))), e[2]],
+     "array a says that it is object"),
 }
 
 
@@ -205,7 +210,13 @@ def test_what_does_not_belong_together(tmp_path, change, message, monkeypatch):
 
 
 def test_meta_belongs_to_the_arrays(saved):
-    rewrite(saved, lambda e: [(e[0][0], npy(np.array(str(np.load(io.BytesIO(e[0][1]))).replace("3", "4")))), *e[1:]])
+    def change(entries):
+        (name, header), *arrays = entries
+        text = str(np.load(io.BytesIO(header)))
+        assert '"epoch": 3' in text
+        return [(name, npy(np.array(text.replace('"epoch": 3', '"epoch": 4')))), *arrays]
+
+    rewrite(saved, change)
     with pytest.raises(ValueError, match="do not belong together"):
         checkpoint.load(saved)
 

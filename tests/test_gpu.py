@@ -419,7 +419,7 @@ def test_averages_that_overflow_are_found_at_the_end_of_the_epoch(stand_in):
             self.step += 1
             return self.scale * (1e25 if self.step in (2, 5) else 1.0), {}
 
-    with pytest.raises(FloatingPointError, match="the gradient of scale became too large in epoch 1, step 2: .*Adam"):
+    with pytest.raises(FloatingPointError, match="of scale became too large in epoch 1, step 2: .*Adam"):
         model = Steep().to("gpu")
         training.fit(model, optim.Adam(model.parameters()), IMAGES[:40], epochs=1, batch_size=16,
                      rng=np.random.default_rng(2), stream=io.StringIO())
