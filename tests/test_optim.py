@@ -414,3 +414,12 @@ def test_gradient_of_the_engine_stays_usable():
     p, = parameters([(3,)])
     optim.SGD([p], 0.1)
     assert np.allclose(grad(ops.sum(p * p), p).data, 2 * p.data)
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1), lambda p: optim.Adam(p)])
+def test_a_gradient_after_the_step_of_a_loss_from_before_it_is_an_error(make):
+    w = Tensor(np.ones(3), requires_grad=True)
+    optimizer, loss = make([w]), (w**3).sum()
+    optimizer.step(grad(loss, [w]))
+    with pytest.raises(RuntimeError, match="power was computed with a Tensor of shape .* changed in place"):
+        grad(loss, [w])

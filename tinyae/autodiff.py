@@ -473,13 +473,6 @@ def _explain_mixed_devices(operation, arrays, error):
         ) from error
 
 
-def _operand(x):
-    """An argument as a Tensor, or as a Python number."""
-    if isinstance(x, np.generic):
-        return x.item()
-    return x if isinstance(x, (float, int)) else Tensor(x)
-
-
 def grad(output, inputs, grad_output=None, create_graph=False):
     """The gradient of output with respect to each of the inputs, as a list of Tensors.
 

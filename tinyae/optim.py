@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .autodiff import Tensor
+from .autodiff import Tensor, changed
 from .backend import array_module, to_device
 
 BLOCK = 3 << 14  # elements: 192 kB of float32, so that a block of each of five arrays fits a core's cache
@@ -135,6 +135,7 @@ class Optimizer:
                 values = block.values
                 values *= 1 - rate * self.weight_decay
             self._update(block, gradients[block.index][block.part], rate)
+        changed(*self.params)
 
     def _rows(self, grads):
         """The gradient of each parameter as one row of numbers, in the parameters' precision."""
