@@ -2,107 +2,116 @@
 
 The lecture: its output size is s(n-1) + k - 2p, so 3 x 3 becomes 6 x 6 and 5 x 5 becomes 10 x 10; and
 "deconvolution" is a wrong name for it, since it is the transpose of a convolution, not its inverse.
+Measured are the sizes it really gives, the two sides of ⟨conv x, y⟩ = ⟨x, convᵀ y⟩, which is what
+"transpose" means, and how much of an image x is left when the best multiple of convᵀ(conv x) is taken
+off it: an inverse would leave nothing.
 """
 
 import itertools
 
 import numpy as np
 
-from demos.harness import Report, parser, run
-from tinyae import Tensor, data, ops, plots
-from tinyae.backend import to_device
+from demos import figures
+from tinyae import data, ops
 
-TOPIC = "Convolutional"
-STRIDES, PADDINGS, KERNELS = (1, 2, 3), (0, 1), (2, 3, 4, 5)
-
-
-def main(argv=None):
-    args = parser("convolution", __doc__, images=False).parse_args(argv)
-    report = Report("convolution", args)
-    rng = np.random.default_rng(args.seed)
-
-    def on_device(array):
-        return Tensor(to_device(array, args.device))
-
-    wrong, tried = check_sizes(on_device)
-    report.claim("convt-size", "the output size of a transposed convolution is s(n-1) + k - 2p",
-                 f"wrong among {tried} combinations of n, k, s and p:", wrong, at_most=0)
-    draw_sizes(report, on_device)
-
-    image, kernel = one_digit(args.seed), edge_kernel()
-    down = ops.conv2d(on_device(image), on_device(kernel), stride=2, padding=1)
-    up = ops.conv_transpose2d(down, on_device(kernel), stride=2, padding=1)
-    y = on_device(rng.standard_normal(down.shape))
-    left = ops.sum(down * y).item()
-    right = ops.sum(on_device(image) * ops.conv_transpose2d(y, on_device(kernel), stride=2, padding=1)).item()
-    report.claim("convt-adjoint", "it is the transpose of the convolution, ⟨conv x, y⟩ = ⟨x, convᵀ y⟩",
-                 "relative difference of the two sides:", abs(left - right) / abs(left), at_most=1e-12)
-    scale = (up.numpy() * image).sum() / (up.numpy() ** 2).sum()  # the best that any one factor can do
-    difference = np.linalg.norm(scale * up.numpy() - image) / np.linalg.norm(image)
-    report.claim("convt-adjoint", "and not its inverse, convᵀ(conv x) ≠ x",
-                 "what is left of x after the best multiple of convᵀ(conv x) is taken off it:",
-                 difference, at_least=0.1)
-    draw_images(report, image, kernel, down.numpy(), up.numpy(), difference)
-    return report.finish()
+LECTURES = "L5"
+STRIDES, PADDINGS, KERNELS = (1, 2, 3), (0, 1), (2, 3, 4, 5)  # of the tables
 
 
-def output_size(n, k, s, p, on_device):
-    """The size that conv_transpose2d really gives."""
-    x, w = on_device(np.ones((1, n, n, 1))), on_device(np.ones((k, k, 1, 1)))
+def main(run):
+    wrong, tried = wrong_sizes(run)
+    x, w = one_digit(run.rng("digit")), edge_kernel()
+    down = convolve(run, ops.conv2d, x, w)
+    up = convolve(run, ops.conv_transpose2d, down, w)
+    y = run.rng("y").standard_normal(down.shape)
+    left, right = (down * y).sum(), (x * convolve(run, ops.conv_transpose2d, y, w)).sum()
+    apart = abs(left - right) / abs(left)
+    rest = left_over(x, up)
+    share = np.linalg.norm(rest) / np.linalg.norm(x)
+    judge(run.claim, wrong, tried, apart, share)
+    draw_sizes(run)
+    draw_images(run, x, w, down, up, rest, share)
+
+
+def output_size(run, n, k, s, p):
+    """The size that conv_transpose2d really gives to an image of n x n."""
+    x, w = run.tensor(np.ones((1, n, n, 1))), run.tensor(np.ones((k, k, 1, 1)))
     return ops.conv_transpose2d(x, w, stride=s, padding=p).shape[1]
 
 
-def check_sizes(on_device):
-    """How many combinations depart from the formula, and how many there are."""
-    choices = itertools.product(range(1, 9), range(1, 6), range(1, 5), range(3))
-    tried = [(n, k, s, p) for n, k, s, p in choices if s * (n - 1) + k - 2 * p > 0]
-    wrong = sum(output_size(n, k, s, p, on_device) != s * (n - 1) + k - 2 * p for n, k, s, p in tried)
-    return wrong, len(tried)
+def wrong_sizes(run):
+    """How many combinations of n, k, s and p depart from the formula, and how many there are."""
+    formula = {(n, k, s, p): s * (n - 1) + k - 2 * p
+               for n, k, s, p in itertools.product(range(1, 9), range(1, 6), range(1, 5), range(3))}
+    tried = {sizes: size for sizes, size in formula.items() if size > 0}
+    return sum(output_size(run, *sizes) != size for sizes, size in tried.items()), len(tried)
 
 
-def draw_sizes(report, on_device):
-    """Tables of output sizes for inputs of 3 and 5 pixels, the lecture's examples marked."""
-    fig = plots.figure(10, 4.2, "Output size of a transposed convolution: s(n - 1) + k - 2p")
-    columns = [f"k = {k}" for k in KERNELS]
-    rows = [f"s = {s}, p = {p}" for s in STRIDES for p in PADDINGS]
-    for axes, n in zip(fig.subplots(1, 2), (3, 5)):
-        sizes = [[output_size(n, k, s, p, on_device) for k in KERNELS] for s in STRIDES for p in PADDINGS]
-        colours = [["#CCDDEE" if size == 2 * n else "white" for size in row] for row in sizes]
-        table = axes.table(sizes, colours, "center", rowLabels=rows, colLabels=columns, bbox=(0.2, 0, 0.8, 1))
-        table.auto_set_font_size(False)
-        table.set_fontsize(12)
-        axes.set_axis_off()
-        axes.set_title(f"input {n} x {n} (shaded: twice the size, {2 * n} x {2 * n})", fontsize=11)
-    report.save(fig, "sizes.png")
+def convolve(run, operation, images, kernel):
+    """The convolution or its transpose, by two pixels at a time: half the size, or twice."""
+    return operation(run.tensor(images), run.tensor(kernel), stride=2, padding=1).numpy()
 
 
-def one_digit(seed):
+def left_over(x, up):
+    """x less the best multiple of up, in the sense of least squares."""
+    return x - (up * x).sum() / (up * up).sum() * up
+
+
+def one_digit(rng):
     """A drawn 5, (1, 28, 28, 1), in float64."""
-    image, _ = data.strokes(1, np.random.default_rng(seed), digit=5, shift=(0, 0))
+    image, _ = data.strokes(1, rng, digit=5, shift=(0, 0))
     return image.astype(np.float64)
 
 
 def edge_kernel():
     """A 4 x 4 kernel that answers to edges from dark to bright, downwards."""
-    profile, weights = np.array([-1.0, -1, 1, 1]), np.array([1.0, 3, 3, 1]) / 8
-    return np.outer(profile, weights)[:, :, None, None] / 2
+    return np.outer([-1.0, -1, 1, 1], [1.0, 3, 3, 1])[:, :, None, None] / 16
 
 
-def draw_images(report, image, kernel, down, up, difference):
-    """The image, the kernel, the convolution and what its transpose makes of it."""
-    fig = plots.figure(11, 3.6, "The transpose of a convolution gives back the size, not the image "
-                       "(green: above 0, brown: below)")
-    panels = [
-        (image, "x, 28 x 28"), (kernel[None, :, :, 0], "kernel w, 4 x 4"),
-        (down, "conv(x, w), stride 2: 14 x 14"),
-        (up, f"convᵀ(conv(x, w), w): 28 x 28\n{difference:.0%} of x is not in it"),
-    ]
-    for axes, (picture, title) in zip(fig.subplots(1, 4), panels):
-        bound = np.abs(picture).max()
-        plots.show_signed(axes, picture.reshape(picture.shape[1:3]), bound)
-        axes.set_title(title, fontsize=11)
-    report.save(fig, "images.png")
+def judge(claim, wrong, tried, apart, share):
+    claim("convt-size", "the output size of a transposed convolution is s(n-1) + k - 2p",
+          f"wrong among {tried} combinations of n, k, s and p:", wrong, at_most=0)
+    claim("convt-adjoint", "it is the transpose of the convolution, ⟨conv x, y⟩ = ⟨x, convᵀ y⟩",
+          "relative difference of the two sides:", apart, at_most=1e-12)
+    claim("convt-adjoint.inverse", "and not its inverse, convᵀ(conv x) ≠ x",
+          "what is left of x after the best multiple of convᵀ(conv x) is taken off it, by its norm:",
+          share, at_least=0.1)
 
 
-if __name__ == "__main__":
-    run(main)
+def draw_sizes(run):
+    """Tables of output sizes for inputs of 3 and 5 pixels; where the size doubles, as in the lecture, shaded."""
+    fig = figures.figure(10, 4.4, "The output size of a transposed convolution is s(n - 1) + k - 2p:\n"
+                         "so 3 x 3 can become 6 x 6, and 5 x 5 become 10 x 10 (shaded)")
+    rows = list(itertools.product(STRIDES, PADDINGS))
+    for axes, n in zip(fig.subplots(1, 2), (3, 5)):
+        sizes = [[output_size(run, n, k, s, p) for k in KERNELS] for s, p in rows]
+        colours = [["#BBD3EA" if size == 2 * n else "white" for size in row] for row in sizes]
+        table = axes.table(sizes, colours, "center", rowLabels=[f"s = {s}, p = {p} " for s, p in rows],
+                           colLabels=[f"k = {k}" for k in KERNELS], bbox=(0.2, 0, 0.8, 1))
+        table.auto_set_font_size(False)
+        table.set_fontsize(13)
+        axes.set_axis_off()
+        axes.set_title(f"n = {n}: the output of {n} x {n} pixels", fontsize=12)
+    run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, padding and "
+             "kernel; stride 2 doubles the size for kernels of 2 without padding and of 4 with padding 1")
+
+
+def draw_images(run, x, w, down, up, rest, share):
+    """The image, the kernel, the convolution, what its transpose makes of that, and what is missing."""
+    panels = {
+        "x, 28 x 28": (x, 1.6), "the kernel w, 4 x 4\n(enlarged; in 16ths)": (16 * w[..., 0], 1),
+        "conv x, stride 2:\n14 x 14": (down, 0.8), "convᵀ(conv x): 28 x 28,\nthe size is back": (up, 1.6),
+        f"x less the best multiple of it:\n{share:.0%} of the norm of x is left": (rest, 1.6),
+    }
+    fig = figures.figure(13, 4.1, "The transpose of a convolution gives back the size of the image, "
+                         "not the image (green: above 0, brown: below)")
+    every = fig.subplots(1, len(panels), width_ratios=[width for _, width in panels.values()])
+    for axes, (title, (picture, _)) in zip(every, panels.items()):
+        bound = np.abs(x if picture is rest else picture).max()  # what is left, in the colours of x
+        figures.show_signed(axes, picture.reshape(picture.shape[-3:-1] if picture.ndim == 4 else (4, 4)), bound, title)
+    for (i, j), entry in np.ndenumerate(16 * w[..., 0, 0]):
+        every[1].text(j, i, f"{entry:.0f}".replace("-", "−"), ha="center", va="center",
+                      color="white" if abs(entry) > 2 else "black")
+    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at half the "
+             "size, which shows the digit's horizontal edges; its transpose, again at the digit's size, but only "
+             "edges; and the digit less the best multiple of that, still a digit")

@@ -1,346 +1,207 @@
-"""A computation drawn as a graph: its operations and shapes, and the gradients' way back.
+"""A computation is a graph: values go forward along its arrows, and gradients back over the same ones.
 
-The lectures: every result remembers what it was computed from, and the gradient goes back over the
-same arrows, from the loss to the parameters. Where several come together at a box, they add up.
-Nothing goes back to data, such as the batch x: there nobody asks for a gradient.
+The lectures: training is backpropagation, and a VAE's gradient finds its way through the sampler. Here
+a result remembers what it was computed from; the gradient goes back from the loss to the parameters,
+and where several arrows come together at a box, their shares add up. Nothing goes back to data, such
+as the batch x and the noise ε, for which nobody asks. Drawn are a small expression with all of its
+numbers, to be checked by hand, and the loss of a variational autoencoder.
 """
 
-from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
 
-from demos.harness import Report, parser, run
-from tinyae import Tensor, grad, losses, models, ops, plots
-from tinyae.backend import random_generator
+from demos import figures
+from tinyae import Tensor, grad, models, nn, ops
 
-TOPIC = "The engine"
-FORWARD, BACKWARD = plots.COLOURS[0], plots.COLOURS[7]
-DASHES = (0, (4, 1.5))
-FILLS = {"operation": "#FFFFFF", "parameter": "#F3ECC8", "data": "#DDF1FA", "loss": "#F5E1E6"}
-SYMBOLS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "matrix_product": "matmul"}
+LECTURES = "L3 L4 L5"
 
 
-def main(argv=None):
-    args = parser("graph", __doc__, images=False).parse_args(argv)
-    report = Report("graph", args)
-    rng = random_generator(args.seed, args.device)
-    for name, (title, loss, names, every) in {"expression": expression(rng), "vae": vae(rng)}.items():
-        nodes = boxes(loss, names, every)
-        report.save(draw(nodes, title), f"{name}.png")
-        print(f"    {len(nodes)} boxes, {crossings(*arrange(nodes))} crossings of arrows")
-    return report.finish()
+def main(run):
+    run.save(draw(expression(run), "L = Σ (tanh(x W + b) − t)², forward the values and back the gradients\n"
+                  "(two arrows come back to the error, which was used twice: their shares add up)", values=True),
+             "expression.png", "boxes from left to right: x, W, matmul, + b, tanh, − t, × and the sum L, each with its "
+             "values and their gradients; arrows forward, and dashed ones back to W and b")
+    run.save(draw(vae(run), "The gradient of a VAE's loss goes back through the sample z to the encoder,\n"
+                  "and neither to the noise ε nor to the digits x", values=False),
+             "vae.png", "boxes from left to right: the digits x, the encoder, q(z | x), the noise, the sample z, the "
+             "decoder, its logits, the two terms and the loss; dashed arrows go back to both networks")
 
 
 # --- what is drawn -------------------------------------------------------------------------------
 
-def expression(rng):
-    """(title, loss, names of Tensors, whether what has no name is drawn too) of a small expression."""
-    x, t = (Tensor(rng.standard_normal(shape)) for shape in ((5, 3), (5, 2)))
-    w, b = (Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((3, 2), (2,)))
-    error = ops.tanh(x @ w + b) - t
-    loss = ops.sum(error * error)
-    names = {"x": [x], "W": [w], "b": [b], "t": [t], "sum = L": [loss]}
-    return "L = Σ (tanh(x W + b) − t)²", loss, names, True
-
-
-def vae(rng):
-    """The same of a variational autoencoder's loss, with a box for each of its parts."""
-    model = models.dense_vae((28, 28, 1), hidden=400, latent=20, rng=rng)
-    x = Tensor(rng.random((128, 784), dtype=np.float32))
-    noise = Tensor(rng.standard_normal((128, 20), dtype=np.float32))
-    _, first, relu, second = model.encoder.layers
-    third, _, fourth, _ = model.decoder.layers
-
-    hidden = relu(first(x))
-    statistics = second(hidden)
-    mean, log_var = ops.split(statistics, 2, axis=1)
-    z = mean + ops.exp(0.5 * log_var) * noise
-    unfolded = relu(third(z))
-    logits = fourth(unfolded)
-    reconstruction, kl = losses.bernoulli_nll(logits, x), losses.gaussian_kl(mean, log_var)
-    loss = reconstruction + kl
-    names = {
-        "x": [x], "ε": [noise],
-        "dense, ReLU": [hidden], "dense": [statistics], "μ, log σ²": [mean, log_var], "z = μ + σε": [z],
-        "dense, ReLU ": [unfolded], "dense ": [logits],
-        "−ln p(x | z)": [reconstruction], "KL": [kl], "sum = L": [loss],
-    }
-    for number, layer in zip("₁₂₃₄", (first, second, third, fourth)):
-        names[f"W{number}, b{number}"] = [layer.weight, layer.bias]
-    return "The loss of a variational autoencoder, 784-400-20, for a batch of 128", loss, names, False
-
-
-# --- from Tensors to boxes -----------------------------------------------------------------------
-
 class Box(NamedTuple):
-    """What is written into a box, and the boxes that its arrows come from."""
+    """Tensors that are drawn as one box: its label, and its column and row from the top left."""
 
     label: str
-    shapes: list
-    gradients: list
-    kind: str
-    inputs: list
+    tensors: list
+    column: int
+    row: int
+
+    @property
+    def kind(self):
+        if not self.tensors[0].requires_grad:
+            return "data"
+        return "operation" if self.tensors[0].node else "parameter"
 
 
-def boxes(loss, names, every):
-    """The boxes of a graph by key, and what each is made of.
+def expression(run):
+    """A layer of two units for a batch of one example, and its squared error."""
+    x, t = run.tensor(np.array([[1.0, 2.0]])), run.tensor(np.array([[1.0, 0.0]]))
+    weight = run.tensor(np.array([[0.5, -1.0], [0.25, 0.5]]), requires_grad=True)
+    bias = run.tensor(np.array([-0.5, 1.0]), requires_grad=True)
+    product = x @ weight
+    shifted = product + bias
+    y = ops.tanh(shifted)
+    error = y - t
+    square = error * error
+    loss = ops.sum(square)
+    return [Box("x", [x], 0, 0), Box("W", [weight], 0, 1), Box("matmul", [product], 1, 0), Box("b", [bias], 1, 1),
+            Box("+", [shifted], 2, 0), Box("tanh", [y], 3, 0), Box("t", [t], 3, 1), Box("−", [error], 4, 0),
+            Box("×", [square], 5, 0), Box("sum = L", [loss], 6, 0)]
 
-    names   {label: Tensors}, which share a box
-    every   draw the operations that have no name too; else only what has one, and an arrow stands for
-            all that lies between
+
+def vae(run):
+    """The loss of a 784-400-20 VAE for 128 digits, with the sample's noise in a box of its own."""
+    rng = run.rng("weights")
+    model = models.VariationalAutoencoder(nn.mlp(784, 400, 40, rng=rng), nn.mlp(20, 400, 784, rng=rng), 20)
+    model.to(run.device)
+    x = run.tensor(rng.random((128, 784), dtype=np.float32))
+    noise = run.tensor(rng.standard_normal((128, 20), dtype=np.float32))
+    q = model.encode(x)
+    z = q.mean + ops.exp(0.5 * q.log_var) * noise
+    p = model.decode(z)
+    reconstruction, kl = p.nll(x), q.kl()
+    loss = reconstruction + kl
+    return [Box("x", [x], 0, 0), Box("encoder: W, b", model.encoder.parameters(), 0, 2),
+            Box("q: μ, ln σ²", [q.mean, q.log_var], 1, 2), Box("ε", [noise], 1, 1),
+            Box("z = μ + σε", [z], 2, 2), Box("decoder: W, b", model.decoder.parameters(), 2, 1),
+            Box("p: logits", [p.logits], 3, 2), Box("−ln p(x | z)", [reconstruction], 4, 1),
+            Box("KL(q ‖ N(0, I))", [kl], 2, 3), Box("sum = L", [loss], 5, 2)]
+
+
+def arrows(boxes):
+    """The pairs of labels (from, to) between which the graph has a way over Tensors in no other box.
+
+    However many ways there are, it is one arrow; but an operation that uses a Tensor twice has two.
     """
-    key_of = {id(t): label for label, tensors in names.items() for t in tensors}
-    parts, stack = {}, [loss]
-    while stack:
-        t = stack.pop()
-        key = key_of.get(id(t), id(t))
-        if key in parts:
-            continue
-        tensors = names.get(key, [t])
-        inputs = [s for t in tensors for s in _sources(t, key_of, every)]
-        kind = ("loss" if t is loss else "operation" if t.node else
-                "parameter" if t.requires_grad else "data")
-        operation = t.node.operation.__name__ if t.node else ""
-        label = key if key in names else SYMBOLS.get(operation, operation)
-        arrows = [key_of.get(id(s), id(s)) for s in inputs]
-        parts[key] = label.strip(), tensors, kind, arrows if every else list(dict.fromkeys(arrows))
-        stack += [t for s in inputs for t in names.get(key_of.get(id(s)), [s])]
-    wanted = [t for _, tensors, _, _ in parts.values() for t in tensors if t.requires_grad]
-    gradient = {id(t): g.shape for t, g in zip(wanted, grad(loss, wanted))}
-    return {key: Box(label, [t.shape for t in tensors],
-                     [gradient[id(t)] for t in tensors if t.requires_grad], kind, arrows)
-            for key, (label, tensors, kind, arrows) in parts.items()}
+    home = {id(t): box.label for box in boxes for t in box.tensors}
+    for box in boxes:
+        waiting = [s for t in box.tensors for s in sources(t)]
+        found = [home[id(s)] for s in waiting if id(s) in home]
+        while waiting:
+            s = waiting.pop()
+            if id(s) not in home:
+                waiting += sources(s)
+            elif home[id(s)] not in found:
+                found.append(home[id(s)])
+        yield from ((source, box.label) for source in found)
 
 
-def _sources(t, key_of, every):
-    """The Tensors with a box of their own from which t was computed."""
-    sources, stack = [], [t]
-    while stack:
-        node = stack.pop().node
-        inputs = [x for x in node.inputs if isinstance(x, Tensor)] if node else []
-        for x in inputs:
-            (sources if every or id(x) in key_of else stack).append(x)
-    return sources
+def sources(t):
+    """The Tensors that t was computed from."""
+    return [s for s in t.node.inputs if isinstance(s, Tensor)] if t.node else []
 
 
-# --- a layout in layers --------------------------------------------------------------------------
-
-def arrange(nodes):
-    """The layers, each a list of keys in order, and the arrows between neighbouring ones.
-
-    A box's layer is the longest way to it from a leaf; but a leaf goes right before what uses it
-    first. An arrow over several layers gets a bend in each of them, with a key of its own, so that it
-    finds a way between the boxes.
-    """
-    layer = _layers(nodes)
-    columns, edges = defaultdict(list), []
-    for key in nodes:
-        columns[layer[key]].append(key)
-    for key, box in nodes.items():
-        for source in dict.fromkeys(box.inputs):
-            chain = chain_of(source, key, layer)
-            for bend in chain[1:-1]:
-                columns[bend[3]].append(bend)
-            edges += zip(chain, chain[1:])
-    leaves = {key for key, box in nodes.items() if not box.inputs}
-    return _uncrossed([columns[level] for level in sorted(columns)], edges, leaves), edges
-
-
-def chain_of(source, key, layer):
-    """The source, the bends of the arrow from it to the key, and the key."""
-    bends = [("bend", source, key, level) for level in range(layer[source] + 1, layer[key])]
-    return [source, *bends, key]
-
-
-def _layers(nodes):
-    layer, waiting = {}, list(nodes)
-    while waiting:  # the longest way from a leaf
-        for key in [k for k in waiting if all(s in layer for s in nodes[k].inputs)]:
-            layer[key] = 1 + max((layer[s] for s in nodes[key].inputs), default=-1)
-        waiting = [k for k in waiting if k not in layer]
-    for key, box in nodes.items():
-        if not box.inputs:
-            layer[key] = min(layer[user] for user in nodes if key in nodes[user].inputs) - 1
-    return layer
-
-
-def crossings(columns, edges):
-    """How many pairs of arrows cross between neighbouring layers."""
-    place = {key: (level, i) for level, column in enumerate(columns) for i, key in enumerate(column)}
-    between = defaultdict(list)
-    for a, b in edges:
-        between[place[a][0]].append((place[a][1], place[b][1]))
-    return sum((a - c) * (b - d) < 0 for pairs in between.values()
-               for i, (a, b) in enumerate(pairs) for c, d in pairs[:i])
-
-
-def _uncrossed(columns, edges, leaves):
-    """The columns in the best order found: each sorted by the mean place of its neighbours, to and fro.
-
-    Of the orders with the fewest crossings the one with the shortest arrows is taken.
-    """
-    neighbours = defaultdict(list)
-    for a, b in edges:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-
-    def length(order):
-        height = heights(order, edges, leaves)
-        return sum(abs(height[a] - height[b]) for a, b in edges)
-
-    rng = np.random.default_rng(0)  # of the orders tried, not of what is drawn
-    best, fewest, shortest = columns, crossings(columns, edges), length(columns)
-    for attempt in range(30):
-        order = [list(rng.permutation(len(c))) for c in columns]
-        order = [[c[i] for i in p] for c, p in zip(columns, order)]
-        for sweep in range(6):
-            levels = range(len(order)) if sweep % 2 == 0 else range(len(order) - 1, -1, -1)
-            for level in levels:
-                before = order[level - 1 if sweep % 2 == 0 else min(level + 1, len(order) - 1)]
-                place = {key: i / len(before) for i, key in enumerate(before)}
-                mean = {key: np.mean([place[n] for n in neighbours[key] if n in place] or [0.5])
-                        for key in order[level]}
-                order[level].sort(key=mean.get)
-        count = crossings(order, edges)
-        if count <= fewest and (count < fewest or length(order) < shortest):
-            best, fewest, shortest = order, count, length(order)
-    return best
-
-
-def heights(columns, edges, leaves):
-    """A height for each key, near those of its neighbours, in the order of its column.
-
-    Leaves count for little, so that the operations lie in a line and the leaves beside it; and bends
-    count for much to each other, so that a long arrow is straight.
-    """
-    weight = {key: 0.02 if key in leaves else 1.0 for column in columns for key in column}
-
-    def pull(a, b):
-        return 20.0 if isinstance(a, tuple) and isinstance(b, tuple) else min(weight[a], weight[b])
-
-    neighbours = defaultdict(list)
-    for a, b in edges:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    height = {key: i - (len(column) - 1) / 2 for column in columns for i, key in enumerate(column)}
-    for _ in range(30):
-        for column in columns:
-            wish = [np.average([height[n] for n in neighbours[key]],
-                               weights=[pull(key, n) for n in neighbours[key]]) for key in column]
-            height.update(zip(column, _apart(np.array(wish), [weight[key] for key in column])))
-    return height
-
-
-def _apart(wish, weights):
-    """The heights nearest to those wished for that are 1 apart: those that collide move together."""
-    groups = []
-    for value, weight in zip(wish - np.arange(len(wish)), weights):
-        groups.append((value, weight, 1))
-        while len(groups) > 1 and groups[-2][0] > groups[-1][0]:
-            (a, u, m), (b, v, n) = groups.pop(), groups.pop()
-            groups.append(((a * u + b * v) / (u + v), u + v, m + n))
-    return np.concatenate([[value] * n for value, _, n in groups]) + np.arange(len(wish))
+def gradients(boxes):
+    """The gradient of the loss, which is in the last box, in every Tensor that has one: {id: array}."""
+    wanted = [t for box in boxes for t in box.tensors if t.requires_grad]
+    return {id(t): g.numpy() for t, g in zip(wanted, grad(boxes[-1].tensors[0], wanted))}
 
 
 # --- drawing -------------------------------------------------------------------------------------
 
-ACROSS, DOWN = 2.15, 1.15  # inches from layer to layer, and from box to box in a layer
-WIDE, HIGH = 1.58, 0.9  # inches of a box
+WIDE, ACROSS = 1.5, 2.05  # inches: the width of a box, and from column to column
+LINE, GAP = 0.21, 0.45  # a line of text in a box, and between rows of boxes
+FORWARD, BACKWARD, DASHES = figures.COLOURS[0], figures.COLOURS[6], (0, (4, 1.5))
+FILLS = {"operation": "#FFFFFF", "parameter": "#F3ECC8", "data": "#DDF1FA"}
 
 
-def draw(nodes, title):
-    """A figure of the graph, from left to right."""
+def draw(boxes, title, values):
+    """A figure of the graph; in its boxes the numbers and their gradients, or the shapes alone."""
     from matplotlib.lines import Line2D
-    from matplotlib.patches import FancyBboxPatch
 
-    columns, edges = arrange(nodes)
-    height = heights(columns, edges, {key for key, box in nodes.items() if not box.inputs})
-    level = {key: i for i, column in enumerate(columns) for key in column}
-    place = {key: (ACROSS * level[key], -DOWN * height[key]) for key in level}
-    top, bottom = (end(y for _, y in place.values()) for end in (max, min))
-    fig = plots.figure(ACROSS * len(columns), top - bottom + DOWN + 1.0, "")
-    fig.suptitle(title, fontsize=20)
+    found = gradients(boxes)
+    texts = {box.label: written(box, found, values) for box in boxes}
+    places = {label: (x, y, LINE * (1 + len(texts[label]))) for label, (x, y) in layout(boxes, texts).items()}
+    right = max(x + WIDE for x, _, _ in places.values())
+    bottom = min(y - high / 2 for _, y, high in places.values())
+    fig = figures.figure(right + 0.2, 1.3 - bottom, title)
     axes = fig.subplots()
-    axes.set(xlim=(-ACROSS / 2, ACROSS * (len(columns) - 0.5)), aspect="equal",
-             ylim=(bottom - DOWN / 2, top + DOWN / 2))
+    axes.set(xlim=(-0.05, right + 0.05), ylim=(bottom - 0.05, 0.05), aspect="equal")
     axes.axis("off")
-
-    for key, box in nodes.items():
-        x, y = place[key]
-        corner = "round,pad=0,rounding_size=0.25" if not box.inputs else "square,pad=0"
-        axes.add_patch(FancyBboxPatch((x - WIDE / 2, y - HIGH / 2), WIDE, HIGH, boxstyle=corner, lw=1.5,
-                                      fc=FILLS[box.kind], ec=FORWARD, zorder=3))
-        _write(axes, x, y, box)
-    for source, key, points in _ways(nodes, place, level):
-        _arrow(axes, points, nodes[source].gradients)
-    handles = [Line2D([], [], color=FORWARD, lw=2, label="values, and their shapes"),
-               Line2D([], [], color=BACKWARD, lw=2, ls=DASHES, label="gradients of L, and their shapes")]
-    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=15)
+    for box in boxes:
+        draw_box(axes, *places[box.label], box.kind, texts[box.label])
+    data = {box.label for box in boxes if box.kind == "data"}
+    for source, start, end in ways(boxes, places):
+        draw_arrow(axes, start, end, source not in data)
+    fig.legend(handles=[Line2D([], [], color=FORWARD, lw=2, label="values"),
+                        Line2D([], [], color=BACKWARD, lw=2, ls=DASHES, label="gradients of L, of the same shapes")],
+               loc="outside lower center", ncols=2, frameon=False, fontsize=13)
     return fig
 
 
-def _ways(nodes, place, level):
-    """(source, key, points) of every arrow. Those at one side of a box share it out without crossing."""
-    chains = [chain_of(source, key, level) for key, box in nodes.items() for source in box.inputs]
-    at_side = defaultdict(list)
-    for i, chain in enumerate(chains):
-        at_side[chain[0], "right"].append((place[chain[1]][1], i))
-        at_side[chain[-1], "left"].append((place[chain[-2]][1], i))
-    port = {}
-    for (key, side), arrows in at_side.items():
-        for n, (_, i) in enumerate(sorted(arrows)):
-            port[i, side] = place[key][1] + HIGH * ((n + 0.5) / len(arrows) - 0.5)
-    for i, chain in enumerate(chains):
-        points = [place[key] for key in chain]
-        points[0] = points[0][0], port[i, "right"]
-        points[-1] = points[-1][0], port[i, "left"]
-        yield chain[0], chain[-1], points
+def written(box, gradients, values):
+    """The lines of text in a box, after the label: (text, colour)."""
+    shapes = dict.fromkeys(str(t.shape) if t.ndim else "one number" for t in box.tensors)
+    lines = [(shape, "#555555") for shape in shapes]
+    if values:
+        t, = box.tensors
+        lines += [(row, FORWARD) for row in rows(t.numpy())]
+        lines += [(row, BACKWARD) for row in rows(gradients[id(t)])] if t.requires_grad else []
+    return [(box.label, "black"), *lines]
 
 
-def _write(axes, x, y, box):
-    lines = [(box.label, 15, "black", "bold"), (_shapes(box.shapes), 13, FORWARD, "normal")]
-    if box.gradients:
-        lines.append((_shapes(box.gradients), 13, BACKWARD, "normal"))
-    places = (0.25, -0.04, -0.28) if box.gradients else (0.15, -0.17)
-    for (text, size, colour, weight), up in zip(lines, places):
-        axes.text(x, y + up, text, fontsize=size, color=colour, weight=weight, ha="center", va="center",
-                  zorder=4)
+def rows(array):
+    """Each row of an array as a line of text."""
+    return [" ".join(f"{x:5.2f}".replace("-", "−") for x in row) for row in np.atleast_2d(array)]
 
 
-def _shapes(shapes):
-    texts = ["×".join(map(str, shape)) or "1" for shape in shapes]
-    return f"{texts[0]} each" if len(texts) > 1 == len(set(texts)) else ", ".join(texts)
+def layout(boxes, texts):
+    """The left end and the middle height (x, y) of each box: rows as high as their highest box."""
+    high = {row: max(LINE * (1 + len(texts[box.label])) for box in boxes if box.row == row)
+            for row in sorted({box.row for box in boxes})}
+    middle = {row: -sum(high[r] + GAP for r in high if r < row) - high[row] / 2 for row in high}
+    return {box.label: (box.column * ACROSS, middle[box.row]) for box in boxes}
 
 
-def _arrow(axes, points, gradient):
-    """A value's way forward, and below it the gradient's way back."""
-    ways = [(FORWARD, "-", 0.06 if gradient else 0.0, 1)]
-    if gradient:
-        ways.append((BACKWARD, DASHES, -0.06, -1))
-    for colour, dashes, offset, direction in ways:
-        _curve(axes, [(x, y + offset) for x, y in points][::direction], direction, colour, dashes)
+def ways(boxes, places):
+    """(source, start, end) of each arrow. Those that come to one box share its side, from the top down."""
+    pairs = sorted(arrows(boxes), key=lambda pair: -places[pair[0]][1])
+    for i, (source, target) in enumerate(pairs):
+        coming = [j for j, pair in enumerate(pairs) if pair[1] == target]
+        leaving = [j for j in coming if pairs[j] == (source, target)]  # two where it is used twice
+        (x0, y0, high0), (x1, y1, high1) = places[source], places[target]
+        yield (source, (x0 + WIDE, y0 + high0 * _share(leaving, i)), (x1, y1 + high1 * _share(coming, i)))
 
 
-def _curve(axes, points, direction, colour, dashes):
-    """A smooth arrow from the edge of the first box to that of the last, level at every point."""
+def _share(arrows, i):
+    """How far above the middle of a side one of its arrows ends, in parts of the side."""
+    return 0.5 - (arrows.index(i) + 0.5) / len(arrows)
+
+
+def draw_box(axes, x, y, high, kind, texts):
+    from matplotlib.patches import FancyBboxPatch
+
+    corner = "square,pad=0" if kind == "operation" else "round,pad=0,rounding_size=0.15"
+    axes.add_patch(FancyBboxPatch((x, y - high / 2), WIDE, high, boxstyle=corner, lw=1.5, fc=FILLS[kind],
+                                  ec=FORWARD, zorder=3))
+    for i, (text, colour) in enumerate(texts):
+        style = {"family": "monospace", "fontsize": 11} if i else {"weight": "bold", "fontsize": 12.5}
+        axes.text(x + WIDE / 2, y + high / 2 - LINE * (i + 1), text, color=colour, zorder=4,
+                  ha="center", va="center", **style)
+
+
+def draw_arrow(axes, start, end, gradient):
+    """A value's way, level until it turns just before its target; and beside it the gradient's way back."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    half = direction * WIDE / 2
-    (x0, y0), *middle, (x1, y1) = points
-    stops = [(x0 + half, y0)]
-    for x, y in middle:  # a bend is as wide as a box, so that the arrow passes its neighbours level
-        stops += [(x - half, y), (x + half, y)]
-    stops.append((x1 - half, y1))
-    vertices, codes = [stops[0]], [Path.MOVETO]
-    for (xa, ya), (xb, yb) in zip(stops, stops[1:]):
-        vertices += [((xa + xb) / 2, ya), ((xa + xb) / 2, yb), (xb, yb)]
-        codes += [Path.CURVE4] * 3
-    axes.add_patch(FancyArrowPatch(
-        path=Path(vertices, codes), arrowstyle="-|>", mutation_scale=16, lw=1.8, color=colour,
-        linestyle=dashes, shrinkA=0, shrinkB=0, zorder=2))
-
-
-if __name__ == "__main__":
-    run(main)
+    (x0, y0), (x1, y1) = start, end
+    turn = x1 - (ACROSS - WIDE) / 2
+    for colour, dashes, up in ((FORWARD, "-", 0.05 * gradient), (BACKWARD, DASHES, -0.05))[: 1 + gradient]:
+        beside = turn - 1.3 * up * np.sign(y1 - y0)  # the lines stay apart where they are steep, too
+        points = [(x0, y0 + up), (beside, y0 + up), (beside, y1 + up), (x1, y1 + up)]
+        path = Path(points if colour == FORWARD else points[::-1], [Path.MOVETO, *[Path.CURVE4] * 3])
+        axes.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=13, lw=1.6, color=colour,
+                                       linestyle=dashes, shrinkA=0, shrinkB=0, zorder=2))
