@@ -239,11 +239,11 @@ def _where(error, path):
     """The learner's own line, and what was raised there."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     lines = [f"    line {f.lineno}, in {f.name}:  {f.line}" for f in frames[-1:]]
-    message = _message(error).splitlines()
-    return "\n".join([*lines, f"    {type(error).__name__}{': ' + message[0] if message else ''}"])
+    said = message(error).splitlines()
+    return "\n".join([*lines, f"    {type(error).__name__}{': ' + said[0] if said else ''}"])
 
 
-def _message(error):
+def message(error):
     """Its text, which is the learner's own code where the class is."""
     try:
         return str(error)
@@ -253,10 +253,10 @@ def _message(error):
 
 def _explain(error, task):
     """A sentence on an exception in the learner's code, which begins with the mistake's name."""
-    message = _message(error)
+    said = message(error)
     if isinstance(error, NotImplementedError):
         return "not written yet"
-    if isinstance(error, WrongModule) or task and task.device and message == "name 'np' is not defined":
+    if isinstance(error, WrongModule) or task and task.device and said == "name 'np' is not defined":
         return ("NumPy where the array module is meant: the code is to run on CuPy's arrays too. Take "
                 "xp = array_module(x), and call xp's functions in place of np's.")
     if isinstance(error, MemoryError):
@@ -265,9 +265,9 @@ def _explain(error, task):
         return "Too deep a recursion: Python stops a function that calls itself so often. Use a loop."
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "Endless output: your code prints without end."
-    if "Tensor is not turned into" in message or "__array_ufunc__" in message:
+    if "Tensor is not turned into" in said or "__array_ufunc__" in said:
         return ("NumPy where tinyae's operations are meant: the arguments are Tensors. Use ops and the "
                 "methods of Tensor.")
-    if isinstance(error, ValueError) and any(words in message for words in MISFITS):
+    if isinstance(error, ValueError) and any(words in said for words in MISFITS):
         return "Shapes that do not fit: what came together in this line is said below."
     return f"An exception in your code: {type(error).__name__}."

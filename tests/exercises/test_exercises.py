@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from demos.exercises.__main__ import check_blanks, judge, main
+from demos.exercises.__main__ import check_blanks, main
 from demos.exercises.catalogue import BLANKS, EXERCISES, POINTERS, places
+from demos.exercises.judge import judge
 from demos.exercises.tasks import BY_NAME
 
 ROOT = Path(__file__).parents[2]
