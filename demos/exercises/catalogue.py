@@ -105,7 +105,8 @@ def _line_of(name, lines):
         first = _line_of(holder, lines)
         body = lines[first:] if first else []
         end = next((n for n, line in enumerate(body) if re.match(r"\S", line)), len(body))
-        return next((first + n for n, line in enumerate(body[:end], 1) if line.startswith(f"    def {method}(")), None)
+        return next((first + n for n, line in enumerate(body[:end], 1)
+                     if line.startswith(f"    def {method}(")), None)
     starts = [n for n, line in enumerate(lines, 1)
               if re.match(rf"(def {name}\(|{name}\.defvjp\(|class {name}\b)", line)]
     rules = [n for n in starts if "defvjp(" in lines[n - 1]]

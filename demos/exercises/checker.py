@@ -17,6 +17,7 @@ from .tasks import BY_NAME, Complaint
 
 MISFITS = ("matmul", "could not be broadcast", "not aligned", "cannot reshape", "does not broadcast",
            "not broadcastable")
+NO_TENSORS = ("Tensor is not turned into", "__array_ufunc__", "does not take a Tensor")  # of NumPy
 LARGEST = 1 << 18  # bytes of a learner's file
 UNKNOWN = "That is no mistake that this checker knows. Work the entry above out on paper."
 
@@ -265,7 +266,7 @@ def _explain(error, task):
         return "Too deep a recursion: Python stops a function that calls itself so often. Use a loop."
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "Endless output: your code prints without end."
-    if "Tensor is not turned into" in said or "__array_ufunc__" in said:
+    if any(words in said for words in NO_TENSORS):
         return ("NumPy where tinyae's operations are meant: the arguments are Tensors. Use ops and the "
                 "methods of Tensor.")
     if isinstance(error, ValueError) and any(words in said for words in MISFITS):

@@ -192,8 +192,8 @@ def _first_wrong(seen):
 # --- the right shape -----------------------------------------------------------------------------
 
 def _facts(seen):
-    yield ("Not exact: it is right to a few digits only. The arrays are float64; finite differences lose the "
-           "other digits, and so does float32."), (close(s.got, s.want, 1e-3) for s in seen)
+    yield ("Not exact: it is right in its first digits only. The others are lost by finite differences, by "
+           "float32, or by a small number that is added somewhere."), (close(s.got, s.want, 1e-3) for s in seen)
     yield "Zero everywhere: nothing reaches this argument.", (not s.got.any() for s in seen)
     finite = [np.isfinite(s.got) for s in seen]
     if not all(f.all() for f in finite):
@@ -299,8 +299,8 @@ def _other_shape(seen):
                 any(close(s.got, reduced(s.want, axis=axis, keepdims=keep)) for keep in (False, True))
                 for s in seen)
         n = seen[0].want.shape[axis]
-        yield f"A number written in: axis {axis} has the length {n}, which is right in the first case alone.", (
-            _cut(s, axis, n) for s in seen)
+        yield (f"A number written in: axis {axis} has the length {n}, which is right in the first case "
+               "alone."), (_cut(s, axis, n) for s in seen)
 
 
 def _summed_back(s):

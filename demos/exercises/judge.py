@@ -95,11 +95,13 @@ def _wait(process, notes, seconds, megabytes):
         if notes.stat().st_size != size:
             size, since = notes.stat().st_size, time.monotonic()
         if time.monotonic() - since > seconds + 10:  # it could not even stop itself
-            return _late(seconds)
+            return Verdict("failing", "Stopped",
+                           f"Stopped: your code was still running after {seconds:g} seconds.")
         sizes = _memory(process.pid)
         if sum(sizes.values()) > megabytes << 20:
-            return Verdict("failing", "Too much memory", f"Too much memory: the {len(sizes)} processes that your "
-                           f"code is running in took more than {megabytes} MB together.")
+            return Verdict("failing", "Too much memory",
+                           f"Too much memory: the {len(sizes)} processes that your code is running in took more "
+                           f"than {megabytes} MB together.")
 
 
 def _memory(session):
@@ -133,13 +135,9 @@ def _kill(kill, pid):
         pass
 
 
-def _late(seconds):
-    return Verdict("failing", "Stopped", f"Stopped: your code was still running after {seconds:g} seconds.")
-
-
 def _died(process):
     if process.returncode == -9:
-        return Verdict("failing", "Stopped", "Stopped: the system ended your code, which it does to what takes too "
-                       "much memory.")
+        return Verdict("failing", "Stopped",
+                       "Stopped: the system ended your code, which it does to what takes too much memory.")
     return Verdict("failing", "The process ended",
                    f"The process ended: your code left Python with the status {process.returncode}.")

@@ -663,7 +663,7 @@ MISTAKES = [
     (25, "jacobian_penalty", """
     h = encoder(x)
     return sum((grad(h[:, j].sum(), x, create_graph=True) ** 2).sum() for j in range(h.shape[1]))""",
-     "Sum for mean"),
+     "Sum for mean: it is 5 times .*axis 0 of x"),
     (25, "jacobian_penalty", """
     h = encoder(x)
     return sum((grad(h[:, j].sum(), x, create_graph=True) ** 2).mean() for j in range(h.shape[1]))""",
@@ -744,7 +744,7 @@ MISTAKES = [
     (15, "jacobian", """
     h = lambda x: 1 / (1 + np.exp(-(x @ w + b)))
     return np.stack([(h(x + 1e-5 * e) - h(x - 1e-5 * e)) / 2e-5 for e in np.eye(x.shape[1])], axis=-1)""",
-     "Not exact.*finite differences"),
+     "Not exact.*by finite differences"),
     (15, "jacobian", "jacobian_penalty(x, w, b)", "Wrong shape\\.$"),
     (17, "fold", FOLDING + "+= cols[:, a, b]\n    return x.sum(axis=-1)", "A sum too many|Wrong shape\\.$"),
     (17, "fold", FOLDING.replace("stride * b + k]", "stride * b + stride]") + "+= cols[:, a, b]\n    return x",
@@ -810,12 +810,14 @@ MISTAKES = [
     (26, "score", "sigmoid(logits) - b", "Wrong sign"),
     (26, "score", "b / sigmoid(logits) - (1 - b) / (1 - sigmoid(logits))", "The derivative in p"),
     (26, "score", "(b - sigmoid(logits)).sum(axis=1)", "Summed over the dimensions"),
-    (26, "score_function_gradient", "(f[:, None] * score(logits, b)).mean(axis=0)", "The baseline is missing"),
+    (26, "score_function_gradient", "(f[:, None] * score(logits, b)).mean(axis=0)",
+     "The baseline is missing"),
     (26, "score_function_gradient", "((f + baseline)[:, None] * score(logits, b)).mean(axis=0)",
      "The baseline is added"),
     (26, "score_function_gradient", "((f - baseline)[:, None] * score(logits, b)).sum(axis=0)",
      "Sum for mean"),
-    (26, "score_function_gradient", "((f - baseline) * score(logits, b)).mean(axis=0)", "Shapes that do not fit"),
+    (26, "score_function_gradient", "((f - baseline) * score(logits, b)).mean(axis=0)",
+     "Shapes that do not fit"),
     (26, "score_function_gradient", "((f - f.mean())[:, None] * score(logits, b)).mean(axis=0)",
      "The mean of f for the baseline"),
     (26, "score_function_gradient", "((f - baseline)[:, None] * b).mean(axis=0)", "b for its score"),
@@ -855,7 +857,8 @@ MISTAKES = [
     (28, "generator_loss_vjp", "-g * np.exp(-np.logaddexp(0, fake))", "Sum for mean"),
     (28, "generator_loss_vjp", "-g * np.exp(-np.logaddexp(0, -fake)) / len(fake)", "Wrong sign inside"),
     (28, "generator_loss_vjp", "-np.exp(-np.logaddexp(0, fake)) / len(fake)", "g is missing"),
-    (29, "contrastive_divergence", CONTRASTIVE.replace("v.T @ data - v2.T @ model", "v2.T @ model - v.T @ data"),
+    (29, "contrastive_divergence", CONTRASTIVE.replace("v.T @ data - v2.T @ model",
+     "v2.T @ model - v.T @ data"),
      "Wrong sign|Model minus data"),
     (29, "contrastive_divergence", CONTRASTIVE.replace("v.T @ data", "v.T @ h"), "The draw where the probab"),
     (29, "contrastive_divergence", CONTRASTIVE.replace("1.0 * (u_v < sigmoid(h @ w.T + b))",
@@ -877,7 +880,8 @@ MISTAKES = [
     (30, "similarities", "unit(b) @ unit(a).T / temperature", "Rows and columns exchanged"),
     (30, "similarities", "(unit(a) * unit(b)).sum(axis=1) / temperature", "The pairs alone"),
     (30, "similarities", "unit(a) @ unit(b).T / 0.5", "A number written in: .*temperature = 0.5"),
-    (30, "info_nce", "np.logaddexp.reduce(s, axis=0).mean() - np.diag(s).mean()", "Softmax along the wrong axis"),
+    (30, "info_nce", "np.logaddexp.reduce(s, axis=0).mean() - np.diag(s).mean()",
+     "Softmax along the wrong axis"),
     (30, "info_nce", "-np.log(np.diag(softmax(s.T))).mean()", None),
     (30, "info_nce", "np.log(np.exp(s).sum(axis=1)).mean() - np.diag(s).mean()", "Overflow"),
     (30, "info_nce", "-np.diag(softmax(s)).mean()", "The probability for its logarithm"),
@@ -895,7 +899,8 @@ MISTAKES = [
      "The mean is forgotten"),
     (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g[:, None] / len(words))\n    return out",
      "Divided by the sentences"),
-    (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g)\n    return out", "Shapes that do not fit"),
+    (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g)\n    return out",
+     "Shapes that do not fit"),
     (32, "log_weights", "log_likelihood - log_normal(z, mean[:, None], log_var[:, None])",
      "The prior is missing"),
     (32, "log_weights", "log_likelihood + log_normal(z, 0.0, np.zeros_like(z))", "q is missing"),
@@ -908,7 +913,8 @@ MISTAKES = [
     top = log_w.max(axis=1, keepdims=True)
     return (np.log(np.exp(log_w - top).sum(axis=1)) + top[:, 0]).mean()""", "1/K is missing"),
     (32, "bound_vjp", "g * np.ones_like(log_w) / log_w.size", "All draws alike"),
-    (32, "bound_vjp", "g * np.exp(log_w) / np.exp(log_w).sum(axis=1, keepdims=True) / len(log_w)", "Overflow"),
+    (32, "bound_vjp", "g * np.exp(log_w) / np.exp(log_w).sum(axis=1, keepdims=True) / len(log_w)",
+     "Overflow"),
     (32, "bound_vjp", """
     e = np.exp(log_w - log_w.max(axis=1, keepdims=True))
     return g * e / e.sum(axis=1, keepdims=True)""", "Sum for mean"),

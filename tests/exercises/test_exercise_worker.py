@@ -10,19 +10,22 @@ from demos.exercises.catalogue import EXERCISES, Verdict
 from demos.exercises.judge import judge
 from exercise_answers import solved, with_mistake
 
-RAISES = """class Silent(Exception):
+def rule(*lines, before=""):
+    """A file for exercise 1, whose function has these lines."""
+    return f"{before}\n\ndef multiply_vjp(g, y, a, b):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+SILENT = """class Silent(Exception):
     def __str__(self):
         raise ValueError("no text")
-
-
-def multiply_vjp(g, y, a, b):
 """
-SHAPELESS = """class Endless(tuple):
+ENDLESS = """class Endless(tuple):
     def __len__(self):
         raise OverflowError("no end")
-
-
-def multiply_vjp(g, y, a, b):
+"""
+SECRET = """class Secret:
+    def __array__(self, *args, **kwargs):
+        raise KeyError("no array")
 """
 OPENED = """import os
 
@@ -33,10 +36,9 @@ def write(text):  # into every file that is open
             os.write(fd, text)
         except OSError:
             pass
-
-
-def multiply_vjp(g, y, a, b):
 """
+DAMAGED = "A file of the checker's is damaged: your code"
+RIGHT = "return g * b, g * a"
 
 BROKEN = {  # a file for exercise 1, and what the report must say
     "a syntax error": ("def multiply_vjp(g, y, a, b:\n    return g\n",
@@ -67,29 +69,28 @@ BROKEN = {  # a file for exercise 1, and what the report must say
     "recursion": ("def multiply_vjp(g, y, a, b):\n    return multiply_vjp(g, y, a, b)\n",
      "Too deep a recursion"),
     "not UTF-8": ("", "cannot be read"),
-    "a text that raises": (RAISES + "    raise Silent\n", "exception in your code: Silent.*line 7.*text that raises"),
-    "a tuple without a length": (SHAPELESS + "    return Endless((g * b, g * a))\n",
+    "a text that raises": (rule("raise Silent", before=SILENT),
+                           "exception in your code: Silent.*line 7.*text that raises"),
+    "a tuple without a length": (rule("return Endless((g * b, g * a))", before=ENDLESS),
                                  "exception in your code: OverflowError.*line 3, in __len__"),
-    "an array that cannot be had": ("class Secret:\n    def __array__(self, *args, **kwargs):\n        raise KeyError\n\n\n"
-                                    "def multiply_vjp(g, y, a, b):\n    return Secret(), b\n",
-                                    "exception in your code: KeyError.*line 3"),
-    "complex numbers": ("def multiply_vjp(g, y, a, b):\n    return g * b * 1j, g * a\n", "Not an array.*real numbers"),
-    "a large file": ("x = 1\n" * 400_000 + "'" + 8_000_000 * "y" + "\n", "The file is too large: 10,400,0"),
-    "a long line": ("x = '" + 100_000 * "y" + "\n", "Syntax error.{,1000}$"),
+    "an array that cannot be had": (rule("return Secret(), b", before=SECRET),
+                                    "exception in your code: KeyError.*line 3, in __array__"),
+    "complex numbers": (rule("return g * b * 1j, g * a"), "Not an array.*real numbers"),
+    "a large file": ("x = '" + 8_000_000 * "y" + "'\n", "The file is too large: 8,000,0"),
+    "a long line": ("x = '" + 100_000 * "y" + "\n", "Syntax error"),
     "a deep expression": ("x = " + 50_000 * "-" + "1\n", "The file cannot be read|Syntax error"),
     "a null byte": ("x = '\0'\n", "cannot be read|Syntax error"),
-    "numbers in the results": (OPENED + "    write(b'[1, 2, 3]\\n')\n    return g * b, g * a\n", "file of the checker's is damaged"),
-    "half a line in the results": (OPENED + "    write(b'garbage')\n    return g * b, g * a\n", "file of the checker's is damaged"),
-    "a forged verdict": (OPENED + "    write(b'[0, [\"done\", null, \"\"]]\\n')\n    return g, g\n",
-                         "file of the checker's is damaged"),
-    "garbage, and the end": (OPENED + "    write(b'\\xff\\xfe{')\n    os._exit(0)\n", "file of the checker's is damaged"),
-    "a broken Python": ("import numpy as np\n\n\ndef multiply_vjp(g, y, a, b):\n    np.array_equal = None\n"
-                        "    return g, g\n", "The check broke off.*TypeError"),
-    "a thread that stays": ("import threading, time\n\n\ndef multiply_vjp(g, y, a, b):\n"
-                            "    threading.Thread(target=time.sleep, args=(60,)).start()\n    return g, g\n", "is wrong"),
-    "40 copies of the process": ("import os, time\n\n\ndef multiply_vjp(g, y, a, b):\n    for _ in range(40):\n"
-                                 "        if os.fork() == 0:\n            time.sleep(60)\n    time.sleep(0.9)\n"
-                                 "    return g * b, g * a\n", "Too much memory: the \\d+ processes|Stopped"),
+    "numbers in the results": (rule("write(b'[1, 2, 3]\\n')", RIGHT, before=OPENED), DAMAGED),
+    "half a line in the results": (rule("write(b'garbage')", RIGHT, before=OPENED), DAMAGED),
+    "a forged verdict": (rule("write(b'[0, [\"done\", null, \"\"]]\\n')", "return g, g", before=OPENED), DAMAGED),
+    "garbage, and the end": (rule("write(b'\\xff\\xfe{')", "os._exit(0)", before=OPENED), DAMAGED),
+    "a broken NumPy": (rule("np.array_equal = None", "return g, g", before="import numpy as np\n"),
+                       "The check broke off.*TypeError"),
+    "a thread that stays": (rule("threading.Thread(target=time.sleep, args=(60,)).start()", "return g, g",
+                                 before="import threading, time\n"), "is wrong"),
+    "40 copies of the process": (rule("for _ in range(40):", "    if os.fork() == 0:", "        time.sleep(60)",
+                                      "time.sleep(0.9)", RIGHT, before="import os, time\n"),
+                                 r"Too much memory: the \d+ processes|Stopped"),
 }
 
 
@@ -113,8 +114,9 @@ def test_accidents_are_reported(accidents, name):
 
 
 def test_one_accident_does_not_touch_the_others(tmp_path):
-    texts = [BROKEN["a broken Python"][0], solved(EXERCISES[0]), "import os\nos._exit(0)\n", solved(EXERCISES[0]), OPENED + "    write(b'x')\n    return g * b, g * a\n",
-             solved(EXERCISES[0]), "while True:\n    pass\n", solved(EXERCISES[0])]
+    right = solved(EXERCISES[0])
+    texts = [BROKEN["a broken NumPy"][0], right, "import os\nos._exit(0)\n", right,
+             BROKEN["half a line in the results"][0], right, "while True:\n    pass\n", right]
     jobs = []
     for i, text in enumerate(texts):
         (tmp_path / f"{i}.py").write_text(text, encoding="utf-8")
@@ -139,7 +141,8 @@ def alive(pid):
 def test_no_process_is_left_behind(tmp_path, more):
     """A right answer that starts processes: they end with the check."""
     noted, path = tmp_path / "pids", tmp_path / "a.py"
-    path.write_text(f"""import os, time
+    path.write_text(f"""import os
+import time
 
 for _ in range(5):
     if os.fork() == 0:
@@ -163,8 +166,8 @@ def multiply_vjp(g, y, a, b):
 
 def test_a_copy_of_the_process_gives_no_verdict(tmp_path):
     path = tmp_path / "a.py"
-    path.write_text("import os\n\nCOPY = os.fork() == 0\n\n\ndef multiply_vjp(g, y, a, b):\n"
-                    "    return (g, g) if COPY else (g * b, g * a)\n")
+    path.write_text(rule("return (g, g) if COPY else (g * b, g * a)",
+                         before="import os\n\nCOPY = os.fork() == 0\n"))
     assert judge([(EXERCISES[0], path), (EXERCISES[0], path)])[0] == 2 * [Verdict("done")]
 
 

@@ -1,9 +1,11 @@
-"""26. The score-function gradient (Williams 1992, REINFORCE).
+"""26. The score-function gradient.
 
     b_d = 1 with the probability p_d = sigmoid(logits_d), else 0            logits (D,)
     dE[f(b)] / dlogits = E[f(b) · ∂ ln p(b) / ∂logits]
 
-No derivative of f is needed: f may be a step, a game's score, any number at all. The price is variance.
+(Williams 1992, REINFORCE.) No derivative of f is needed: f may be a step, a game's score, any number at
+all. The price is variance.
+
 With N draws b (N, D) and their values f (N,) the expectation becomes a mean over the draws. A number c
 taken from f, the baseline, leaves the expectation as it is, since E[∂ ln p / ∂logits] = 0.
 

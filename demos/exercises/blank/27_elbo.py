@@ -1,6 +1,6 @@
-"""27. The ELBO's two terms (Kingma and Welling 2014, equation 3).
+"""27. The ELBO's two terms.
 
-    -ELBO = E_q[-ln p(x|z)] + KL(q(z|x) ‖ p(z))             in nats per example
+    -ELBO = E_q[-ln p(x|z)] + KL(q(z|x) ‖ p(z))      in nats per example (Kingma and Welling 2014, eq. 3)
 
 nll is the first, for a Bernoulli p(x|z) whose logits come from a decoder. x (N, D); logits (S, N, D)
 has S draws of z for every example, over which the expectation is a mean:

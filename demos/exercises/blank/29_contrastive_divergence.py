@@ -1,10 +1,10 @@
-"""29. One step of contrastive divergence (Hinton 2002), for a restricted Boltzmann machine.
+"""29. One step of contrastive divergence, for a restricted Boltzmann machine.
 
     E(v, h) = -v W h - b v - c h                    v (D,) and h (H,) of zeros and ones
     p(h_j = 1 | v) = sigmoid(v W + c)_j             p(v_i = 1 | h) = sigmoid(W h + b)_i
 
 The gradient of the mean ln p(v) in W is <v hᵀ> of the data minus <v hᵀ> of the model. The model's own
-examples would need a long chain; contrastive divergence takes one step of it, from the data:
+examples would need a long chain; contrastive divergence (Hinton 2002) takes one step, from the data:
 
     data v (N, D)  →  p(h|v)  →  a draw h  →  p(v|h)  →  a draw v'  →  p(h|v')
 

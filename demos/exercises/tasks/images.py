@@ -49,7 +49,8 @@ def _read_exchanged(cols, size, stride):
 
 
 UNFOLD = [value("unfold", unfold, "the array of patches",
-                [(normal(2, 5, 5, 3), 3, 2), (normal(2, 6, 7, 3), 3, 2), (normal(1, 4, 4, 1), 2, 1), (normal(1, 7, 8, 2), 2, 3)], {
+                [(normal(2, 5, 5, 3), 3, 2), (normal(2, 6, 7, 3), 3, 2), (normal(1, 4, 4, 1), 2, 1),
+                 (normal(1, 7, 8, 2), 2, 3)], {
     "The stride is forgotten: the window moves by s pixels, not by one.": (
         _one_by_one, lambda x, k, s: unfold(x, k, 1)),
     "The last place is missing: oh = (H - k) // s + 1, and mind the + 1.":

@@ -39,7 +39,7 @@ SCORE_FUNCTION = [
             lambda l, b: (score(l, b).mean(axis=0),),
     }),
     value("score_function_gradient", score_function_gradient, "the gradient", [
-        (*draws, normal(len(draws[1]), seed=k), c) for k, (draws, c) in enumerate(zip(DRAWS, (0.4, -0.7, 1.5)))], {
+        (logits, b, normal(len(b), seed=1), c) for (logits, b), c in zip(DRAWS, (0.4, -0.7, 1.5))], {
         "The baseline is missing: it is taken from every f.":
             lambda l, b, f, c: (np.mean(f[:, None] * score(l, b), axis=0),),
         "The baseline is added: it has to be taken away.":
@@ -99,7 +99,8 @@ ELBO = [
         "Half of the Bernoulli: -x ln p is its first term, and -(1 - x) ln(1 - p) is there too.":
             lambda x, l: (np.sum(x * softplus(-l)) / np.prod(l.shape[:2]),),
     }),
-    value("kl", kl, "the value", [tuple(normal(*shape, seed=k) for k in range(4)) for shape in ((5, 3), (4, 2))], {
+    value("kl", kl, "the value", [
+        tuple(normal(*shape, seed=k) for k in range(4)) for shape in ((5, 3), (4, 2))], {
         "KL(p ‖ q) for KL(q ‖ p): the expectation is q's, and the division is by p's variance.":
             lambda m, lv, m0, lv0: (kl(m0, lv0, m, lv),),
         "The KL to N(0, 1): this prior has a mean and a variance of its own.":
@@ -416,7 +417,7 @@ def bound(log_w):
     return np.mean(logsumexp(log_w)) - np.log(log_w.shape[1])
 
 
-LIGHT = np.array([[-1000.0, -1001.0, -2000.0, -1000.5], [-5000.0, -4000.0, -4000.0, 3.0]])
+LIGHT = np.array([[-1000.0, -1001.0, -2000.0, -1000.5], [-1200.0, -1100.0, -1100.0, -1099.0]])
 WEIGHTS = [(normal(5, 3),), (normal(4, 2),), (LIGHT,)]
 IMPORTANCE_BOUND = [
     value("log_weights", log_weights, "ln w", [
