@@ -79,7 +79,7 @@ def judge(claim, wrong, tried, apart, share):
 
 
 def draw_sizes(run):
-    """Tables of output sizes for inputs of 3 and 5 pixels; shaded where the size doubles, as in the lecture."""
+    """Tables of output sizes for inputs of 3 and 5 pixels; shaded where the size doubles."""
     fig = figures.figure(10, 4.4, "The output size of a transposed convolution is s(n - 1) + k - 2p:\n"
                          "so 3 x 3 can become 6 x 6, and 5 x 5 become 10 x 10 (shaded)")
     rows = list(itertools.product(STRIDES, PADDINGS))
@@ -92,8 +92,8 @@ def draw_sizes(run):
         table.set_fontsize(13)
         axes.set_axis_off()
         axes.set_title(f"n = {n}: the output of {n} x {n} pixels", fontsize=12)
-    run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, padding "
-             "and kernel; stride 2 doubles the size for kernels of 2 without padding and of 4 with padding 1")
+    run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, "
+             "padding and kernel; stride 2 doubles the size for k = 2, p = 0 and for k = 4, p = 1")
 
 
 def draw_images(run, x, w, down, up, rest, share):
@@ -112,6 +112,6 @@ def draw_images(run, x, w, down, up, rest, share):
     for (i, j), entry in np.ndenumerate(16 * w.squeeze()):
         every[1].text(j, i, f"{entry:.0f}".replace("-", "−"), ha="center", va="center",
                       color="white" if abs(entry) > 2 else "black")
-    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at half "
-             "the size, which shows the digit's horizontal edges; its transpose, again at the digit's size, but "
-             "only edges; and the digit less the best multiple of that, still a digit")
+    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at "
+             "half the size, which shows the digit's horizontal edges; its transpose, again at the digit's "
+             "size, but only edges; and the digit less the best multiple of that, still a digit")
