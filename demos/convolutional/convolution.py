@@ -79,7 +79,7 @@ def judge(claim, wrong, tried, apart, share):
 
 
 def draw_sizes(run):
-    """Tables of output sizes for inputs of 3 and 5 pixels; where the size doubles, as in the lecture, shaded."""
+    """Tables of output sizes for inputs of 3 and 5 pixels; shaded where the size doubles."""
     fig = figures.figure(10, 4.4, "The output size of a transposed convolution is s(n - 1) + k - 2p:\n"
                          "so 3 x 3 can become 6 x 6, and 5 x 5 become 10 x 10 (shaded)")
     rows = list(itertools.product(STRIDES, PADDINGS))
@@ -92,14 +92,14 @@ def draw_sizes(run):
         table.set_fontsize(13)
         axes.set_axis_off()
         axes.set_title(f"n = {n}: the output of {n} x {n} pixels", fontsize=12)
-    run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, padding and "
-             "kernel; stride 2 doubles the size for kernels of 2 without padding and of 4 with padding 1")
+    run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, "
+             "padding and kernel; stride 2 doubles the size for k = 2, p = 0 and for k = 4, p = 1")
 
 
 def draw_images(run, x, w, down, up, rest, share):
     """The image, the kernel, the convolution, what its transpose makes of that, and what is missing."""
     panels = {
-        "x, 28 x 28": (x, 1.6), "the kernel w, 4 x 4\n(enlarged; in 16ths)": (16 * w[..., 0], 1),
+        "x, 28 x 28": (x, 1.6), "the kernel w, 4 x 4\n(enlarged; in 16ths)": (16 * w, 1),
         "conv x, stride 2:\n14 x 14": (down, 0.8), "convᵀ(conv x): 28 x 28,\nthe size is back": (up, 1.6),
         f"x less the best multiple of it:\n{share:.0%} of the norm of x is left": (rest, 1.6),
     }
@@ -108,10 +108,10 @@ def draw_images(run, x, w, down, up, rest, share):
     every = fig.subplots(1, len(panels), width_ratios=[width for _, width in panels.values()])
     for axes, (title, (picture, _)) in zip(every, panels.items()):
         bound = np.abs(x if picture is rest else picture).max()  # what is left, in the colours of x
-        figures.show_signed(axes, picture.reshape(picture.shape[-3:-1] if picture.ndim == 4 else (4, 4)), bound, title)
-    for (i, j), entry in np.ndenumerate(16 * w[..., 0, 0]):
+        figures.show_signed(axes, picture.squeeze(), bound, title)
+    for (i, j), entry in np.ndenumerate(16 * w.squeeze()):
         every[1].text(j, i, f"{entry:.0f}".replace("-", "−"), ha="center", va="center",
                       color="white" if abs(entry) > 2 else "black")
-    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at half the "
-             "size, which shows the digit's horizontal edges; its transpose, again at the digit's size, but only "
-             "edges; and the digit less the best multiple of that, still a digit")
+    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at "
+             "half the size, which shows the digit's horizontal edges; its transpose, again at the digit's "
+             "size, but only edges; and the digit less the best multiple of that, still a digit")

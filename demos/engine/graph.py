@@ -18,14 +18,16 @@ LECTURES = "L3 L4 L5"
 
 
 def main(run):
-    run.save(draw(expression(run), "L = Σ (tanh(x W + b) − t)², forward the values and back the gradients\n"
-                  "(two arrows come back to the error, which was used twice: their shares add up)", values=True),
-             "expression.png", "boxes from left to right: x, W, matmul, + b, tanh, − t, × and the sum L, each with its "
-             "values and their gradients; arrows forward, and dashed ones back to W and b")
-    run.save(draw(vae(run), "The gradient of a VAE's loss goes back through the sample z to the encoder,\n"
-                  "and neither to the noise ε nor to the digits x", values=False),
-             "vae.png", "boxes from left to right: the digits x, the encoder, q(z | x), the noise, the sample z, the "
-             "decoder, its logits, the two terms and the loss; dashed arrows go back to both networks")
+    title = ("L = Σ (tanh(x W + b) − t)², forward the values and back the gradients\n"
+             "(two arrows come back to the error, which was used twice: their shares add up)")
+    run.save(draw(expression(run), title, values=True), "expression.png",
+             "boxes from left to right: x, W, matmul, + b, tanh, − t, × and the sum L, each with its values "
+             "and their gradients; arrows forward, and dashed ones back to W and b")
+    title = ("The gradient of a VAE's loss goes back through the sample z to the encoder,\n"
+             "and neither to the noise ε nor to the digits x")
+    run.save(draw(vae(run), title, values=False), "vae.png",
+             "boxes from left to right: the digits x, the encoder, q(z | x), the noise, the sample z, "
+             "the decoder, its logits, the two terms and the loss; dashed arrows go back to both networks")
 
 
 # --- what is drawn -------------------------------------------------------------------------------
@@ -56,9 +58,9 @@ def expression(run):
     error = y - t
     square = error * error
     loss = ops.sum(square)
-    return [Box("x", [x], 0, 0), Box("W", [weight], 0, 1), Box("matmul", [product], 1, 0), Box("b", [bias], 1, 1),
-            Box("+", [shifted], 2, 0), Box("tanh", [y], 3, 0), Box("t", [t], 3, 1), Box("−", [error], 4, 0),
-            Box("×", [square], 5, 0), Box("sum = L", [loss], 6, 0)]
+    return [Box("x", [x], 0, 0), Box("W", [weight], 0, 1), Box("matmul", [product], 1, 0),
+            Box("b", [bias], 1, 1), Box("+", [shifted], 2, 0), Box("tanh", [y], 3, 0), Box("t", [t], 3, 1),
+            Box("−", [error], 4, 0), Box("×", [square], 5, 0), Box("sum = L", [loss], 6, 0)]
 
 
 def vae(run):
@@ -135,9 +137,9 @@ def draw(boxes, title, values):
     data = {box.label for box in boxes if box.kind == "data"}
     for source, start, end in ways(boxes, places):
         draw_arrow(axes, start, end, source not in data)
-    fig.legend(handles=[Line2D([], [], color=FORWARD, lw=2, label="values"),
-                        Line2D([], [], color=BACKWARD, lw=2, ls=DASHES, label="gradients of L, of the same shapes")],
-               loc="outside lower center", ncols=2, frameon=False, fontsize=13)
+    handles = [Line2D([], [], color=FORWARD, lw=2, label="values"),
+               Line2D([], [], color=BACKWARD, lw=2, ls=DASHES, label="gradients of L, of the same shapes")]
+    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=13)
     return fig
 
 

@@ -34,7 +34,8 @@ def test_what_is_left_over(a_run):
 def test_the_kernel_answers_to_edges_downwards(a_run):
     image = np.zeros((1, 8, 8, 1))
     image[:, 5:] = 1  # dark above, bright below; and at the lower border bright above, dark below
-    down = convolution.convolve(a_run(convolution), ops.conv2d, image, convolution.edge_kernel())[0, :, 1:-1, 0]
+    kernel = convolution.edge_kernel()
+    down = convolution.convolve(a_run(convolution), ops.conv2d, image, kernel)[0, :, 1:-1, 0]
     assert (down[0] == 0).all() and (down[2] > 0).all() and (down[3] < 0).all()
 
 

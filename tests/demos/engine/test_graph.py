@@ -58,17 +58,19 @@ def test_several_ways_are_one_arrow_and_a_second_use_is_another():
 def test_the_numbers_in_the_boxes_of_the_expression(a_run):
     """By the chain rule, written out."""
     boxes = graph.expression(a_run(graph))
-    x, W, b, t = np.array([[1.0, 2.0]]), np.array([[0.5, -1], [0.25, 0.5]]), np.array([-0.5, 1]), np.array([[1.0, 0.0]])
+    x, t = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]])
+    W, b = np.array([[0.5, -1], [0.25, 0.5]]), np.array([-0.5, 1])
     y = np.tanh(x @ W + b)
     back = 2 * (y - t) * (1 - y**2)
-    gradients = {"W": x.T @ back, "b": back[0], "matmul": back, "+": back, "tanh": 2 * (y - t), "−": 2 * (y - t),
-                 "×": np.ones((1, 2)), "sum = L": np.ones(())}
+    gradients = {"W": x.T @ back, "b": back[0], "matmul": back, "+": back, "tanh": 2 * (y - t),
+                 "−": 2 * (y - t), "×": np.ones((1, 2)), "sum = L": np.ones(())}
     found = graph.gradients(boxes)
     values = {box.label: box.tensors[0] for box in boxes}
     assert values["sum = L"].item() == pytest.approx(((y - t) ** 2).sum())
     assert {label for label, t in values.items() if id(t) in found} == set(gradients)
     for label, gradient in gradients.items():
-        assert np.allclose(found[id(values[label])], gradient) and found[id(values[label])].shape == gradient.shape
+        g = found[id(values[label])]
+        assert np.allclose(g, gradient) and g.shape == gradient.shape
     lines = {box.label: [text for text, _ in graph.written(box, found, values=True)] for box in boxes}
     assert lines["b"] == ["b", "(2,)", "−0.50  1.00", "−0.85  0.64"]
     assert lines["x"] == ["x", "(1, 2)", " 1.00  2.00"]  # data have no gradient
@@ -80,7 +82,8 @@ def drawn(boxes):
     fig = graph.draw(boxes, "title", values=len(boxes[0].tensors[0].data) == 1)
     fig.draw_without_rendering()
     axes, = fig.axes
-    return axes, *([p for p in axes.patches if isinstance(p, kind)] for kind in (FancyBboxPatch, FancyArrowPatch))
+    kinds = FancyBboxPatch, FancyArrowPatch
+    return axes, *([patch for patch in axes.patches if isinstance(patch, kind)] for kind in kinds)
 
 
 def test_boxes_lie_apart_and_hold_their_texts(boxes):
@@ -90,7 +93,8 @@ def test_boxes_lie_apart_and_hold_their_texts(boxes):
     assert not any(a.overlaps(b) for i, a in enumerate(extents) for b in extents[:i])
     for text in axes.texts:
         box = text.get_window_extent()
-        assert any(e.contains(box.x0, box.y0) and e.contains(box.x1, box.y1) for e in extents), text.get_text()
+        inside = [e.contains(box.x0, box.y0) and e.contains(box.x1, box.y1) for e in extents]
+        assert any(inside), text.get_text()
 
 
 def test_an_arrow_touches_no_box_but_at_its_ends(boxes):
