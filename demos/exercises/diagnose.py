@@ -81,6 +81,9 @@ def _explanations(task, i, seen):
     if any(s.got is None for s in seen):  # the mistakes that follow raise no exception
         return
     scales = list(_scales(seen))
+    if not all(np.isfinite(s.got).all() for s in seen):
+        yield from _overflow(seen)
+        return
     if all(s.got.shape == s.want.shape for s in seen):
         yield from _facts(seen)
         for words, factors in scales:
@@ -167,9 +170,13 @@ def _sizes(seen):
     for name in seen[0].values:
         arrays = [s.values[name] for s in seen]
         if all(isinstance(a, np.ndarray) for a in arrays):
-            for axis in range(min(a.ndim for a in arrays)):
+            axes = range(min(a.ndim for a in arrays))
+            for axis in axes:
                 sizes.setdefault(tuple(a.shape[axis] for a in arrays), f"the length of axis {axis} of {name}")
             sizes.setdefault(tuple(a.size for a in arrays), f"the number of entries of {name}")
+            for one, two in itertools.combinations(axes, 2):
+                sizes.setdefault(tuple(a.shape[one] * a.shape[two] for a in arrays),
+                                 f"the product of the lengths of axes {one} and {two} of {name}")
     sizes = [(np.array(n), said) for n, said in sizes.items() if set(n) != {1}]
     shown = _first_wrong(seen)
     for n, said in sizes:
@@ -177,6 +184,8 @@ def _sizes(seen):
                "A division is missing."), n
         yield (f"Mean for sum: it is {n[shown]} times too small, and {n[shown]} is {said}. "
                "A division is too many."), 1 / n
+        yield (f"A product for a quotient: it is multiplied by {n[shown]}, which is {said}, where it is to be "
+               "divided."), n * n
         words = f"A number written in: {n[0]} is {said} in the first case alone. Take it from the array."
         yield words, n / n[0]
         yield words, n[0] / n
@@ -191,16 +200,18 @@ def _first_wrong(seen):
 
 # --- the right shape -----------------------------------------------------------------------------
 
+def _overflow(seen):
+    finite = [np.isfinite(s.got) for s in seen]
+    if any(f.any() for f in finite):
+        yield ("Overflow: NaN or infinity came out in some entries, and the others are right. Exponentiate "
+               "only what cannot be large, and divide by nothing that can be 0."), (
+            s.got.shape == s.want.shape and agree(s.got, s.want, ALIKE)[f].all() for s, f in zip(seen, finite))
+
+
 def _facts(seen):
     yield ("Not exact: it is right in its first digits only. The others are lost by finite differences, by "
            "float32, or by a small number that is added somewhere."), (close(s.got, s.want, 1e-3) for s in seen)
     yield "Zero everywhere: nothing reaches this argument.", (not s.got.any() for s in seen)
-    finite = [np.isfinite(s.got) for s in seen]
-    if not all(f.all() for f in finite):
-        some = any(f.any() for f in finite)
-        yield ("Overflow: NaN or infinity came out in some entries, and the others are right. Exponentiate "
-               "only what cannot be large, and divide by nothing that can be 0."), (
-            some and agree(s.got, s.want, ALIKE)[f].all() for s, f in zip(seen, finite))
 
 
 def _exchanges(seen):
@@ -264,6 +275,8 @@ def _terms(seen):
         yield f"A factor is missing: {name} times what came would be right.", (
             close(s.got * a, s.want) for s, a in zip(seen, spread))
         if name == "g":
+            yield "The slope is missing: g is handed on as it is.", (
+                close(s.got, a) for s, a in zip(seen, spread))
             yield "A sum for a product: g is a factor, not a term.", (
                 close((s.got - a) * a, s.want) for s, a in zip(seen, spread))
         ratio = _ratio(seen[0].got - seen[0].want, spread[0])

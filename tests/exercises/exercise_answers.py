@@ -921,6 +921,28 @@ MISTAKES = [
     (32, "bound_vjp", """
     e = np.exp(log_w - log_w.max(axis=1, keepdims=True))
     return g * e / e.mean(axis=1, keepdims=True) / len(log_w)""", "Sum for mean"),
+    (5, "sigmoid_vjp", "g", "The slope is missing"),
+    (7, "logsumexp_vjp", "g[:, None] * array_module(x).exp(x - x.max()) "
+     "/ array_module(x).exp(x - x.max()).sum(-1, keepdims=True)", "Overflow"),
+    (7, "softmax_vjp", "y * (g - array_module(x).log(-g * g).sum(axis=-1, keepdims=True))", "Not finite"),
+    (8, "bernoulli_nll_vjp", "g * (sigmoid(logits) - target) * len(logits)", "A product for a quotient"),
+    (9, "dense_vjp", "g, x.T @ g, g.sum(0)", "A factor is missing"),
+    (16, "unfold", """
+    n, h, w, c = x.shape
+    oh, ow = (h - kernel) // stride + 1, (w - kernel) // stride + 1
+    y = np.empty((n, oh, ow, kernel, kernel, c))
+    for i in range(kernel):
+        for j in range(kernel):
+            y[:, :, :, i, j] = x[:, i:i + stride * oh:stride, j:j + stride * ow:stride][:oh, :, :ow]
+    return y""", "Shapes that do not fit"),
+    (22, "adam_step", ADAM.replace("beta1 * m", "m")
+     + "return theta - lr * m_hat / (np.sqrt(v_hat) + eps), m, v", "β is missing"),
+    (27, "nll", "(np.logaddexp(0, logits) - x * logits).sum()",
+     "Sum for mean: it is 10 times .* product of the lengths of axes 0 and 1 of logits"),
+    (29, "contrastive_divergence", CONTRASTIVE.replace("u_v < ", "u_v > "), "The wrong side"),
+    (32, "bound", """
+    top = log_w.max()
+    return (np.log(np.exp(log_w - top).mean(axis=1)) + top).mean()""", "Overflow"),
 ]
 
 

@@ -128,6 +128,8 @@ ADAM = [value("adam_step", lambda theta, g, m, v, t, lr, beta1, beta2, eps:
         lambda theta, g, m, v, t, lr, b1, b2, eps: (None, b1 * m + g, b2 * v + g * g),
     "The old mean is forgotten: β times it has to stay.":
         lambda theta, g, m, v, t, lr, b1, b2, eps: (None, (1 - b1) * g, (1 - b2) * g * g),
+    "β is missing: β times the old mean is kept, not all of it.":
+        lambda theta, g, m, v, t, lr, b1, b2, eps: (None, m + (1 - b1) * g, v + (1 - b2) * g * g),
     "β and 1 - β exchanged: most of the old mean stays.":
         lambda theta, g, m, v, t, lr, b1, b2, eps: (
             None, (1 - b1) * m + b1 * g, (1 - b2) * v + b2 * g * g),

@@ -50,7 +50,7 @@ def _read_exchanged(cols, size, stride):
 
 UNFOLD = [value("unfold", unfold, "the array of patches",
                 [(normal(2, 5, 5, 3), 3, 2), (normal(2, 6, 7, 3), 3, 2), (normal(1, 4, 4, 1), 2, 1),
-                 (normal(1, 7, 8, 2), 2, 3)], {
+                 (normal(1, 7, 8, 2), 2, 3), (normal(6, 11, 13, 1), 3, 2)], {
     "The stride is forgotten: the window moves by s pixels, not by one.": (
         _one_by_one, lambda x, k, s: unfold(x, k, 1)),
     "The last place is missing: oh = (H - k) // s + 1, and mind the + 1.":
@@ -68,7 +68,7 @@ UNFOLD = [value("unfold", unfold, "the array of patches",
 PATCHES = normal(2, 2, 2, 3, 3, 3)
 FOLD = [Task("fold", ("cols", "size", "stride"), ("the image",),
              [(PATCHES, (5, 5), 2), (PATCHES, (6, 5), 2), (normal(1, 3, 2, 2, 2, 1), (4, 3), 1),
-              (normal(1, 2, 3, 2, 2, 2), (6, 8), 3)],
+              (normal(4, 2, 3, 2, 2, 2), (6, 8), 3)],
              lambda cols, size, stride: (fold(cols, size, stride),), {
     "Overwritten where it should accumulate: patches overlap, and each must be added (+=).":
         lambda cols, size, stride: (fold(cols, size, stride, lambda old, new: new),),

@@ -116,6 +116,8 @@ ELBO = [
         "A parenthesis is missing: s₀² divides both s² and (m - m₀)².": (
             _kl(lambda m, v, m0, v0: 0.5 * (np.log(v0 / v) + v + (m - m0) ** 2 / v0 - 1)),
             _kl(lambda m, v, m0, v0: 0.5 * (np.log(v0 / v) + v / v0 + (m - m0) ** 2 - 1))),
+        "A product for a quotient: s₀² divides.":
+            _kl(lambda m, v, m0, v0: 0.5 * (np.log(v0 / v) + (v + (m - m0) ** 2) * v0 - 1)),
         "The square is missing: it is (m - m₀)².":
             _kl(lambda m, v, m0, v0: 0.5 * (np.log(v0 / v) + (v + (m - m0)) / v0 - 1)),
         "σ where σ² is meant: exp(½ log_var) is σ; exp(log_var) is σ².":
@@ -227,11 +229,15 @@ def _cd_sums(reduce):
     return made
 
 
-def _flipped_draws(v, w, b, c, u_h, u_v):
-    data = sigmoid(v @ w + c)
-    model_v = (u_v > sigmoid((u_h > data) @ w.T + b)).astype(float)
-    model = sigmoid(model_v @ w + c)
-    return (v.T @ data - model_v.T @ model) / len(v), (v - model_v).mean(axis=0), (data - model).mean(axis=0)
+def _flipped(h=1, v=1):
+    """Of draws that are 1 where the uniform number is above the probability."""
+    def made(data_v, w, b, c, u_h, u_v):
+        data = sigmoid(data_v @ w + c)
+        model_v = (v * u_v < v * sigmoid((h * u_h < h * data) @ w.T + b)).astype(float)
+        model = sigmoid(model_v @ w + c)
+        return ((data_v.T @ data - model_v.T @ model) / len(data_v), (data_v - model_v).mean(axis=0),
+                (data - model).mean(axis=0))
+    return made
 
 
 def _rbm(n, d, h):
@@ -259,7 +265,8 @@ CONTRASTIVE_DIVERGENCE = [value(
             _cd(h_drawn=False, v_drawn=False),
         "The bias c is forgotten: p(h|v) is sigmoid(v W + c).": _cd(c_used=0),
         "The bias b is forgotten: p(v|h) is sigmoid(W h + b).": _cd(b_used=0),
-        "The wrong side: a draw is 1 where the uniform number is below the probability.": _flipped_draws,
+        "The wrong side: a draw is 1 where the uniform number is below the probability.": (
+            _flipped(h=-1, v=-1), _flipped(h=-1), _flipped(v=-1)),
         "The first h again: the model's average has p(h|v'), of the v' that was drawn.": _cd(again=True),
         "The transpose of W's gradient: W is (D, H), v first.":
             lambda *case: (contrastive_divergence(*case)[0].T, None, None),
@@ -417,7 +424,7 @@ def bound(log_w):
     return np.mean(logsumexp(log_w)) - np.log(log_w.shape[1])
 
 
-LIGHT = np.array([[-1000.0, -1001.0, -2000.0, -1000.5], [-1200.0, -1100.0, -1100.0, -1099.0]])
+LIGHT = np.array([[-1000.0, -1001.0, -2000.0, -1000.5], [-2200.0, -2100.0, -2100.0, -2099.0]])
 WEIGHTS = [(normal(5, 3),), (normal(4, 2),), (LIGHT,)]
 IMPORTANCE_BOUND = [
     value("log_weights", log_weights, "ln w", [

@@ -87,6 +87,8 @@ MATMUL_SUSPECTS = {
         lambda g, y, a, b: (g * b.T, g * a.T)),
     "g is missing: it is a matrix product of g and the other factor.":
         lambda g, y, a, b: (b.T, a.T),
+    "A factor is missing: g has to be multiplied by the other factor.":
+        lambda g, y, a, b: (g, g),
     "The wrong factor: dL/da is made of g and b, and dL/db of g and a.":
         lambda g, y, a, b: (g @ a.T, b.T @ g),
 }
@@ -187,7 +189,7 @@ RELU = [rule(relu, 1, [(np.array([[0.5, -1.5, 0.0], [-0.25, 2.0, 0.0]]),), (np.r
 }, exact=lambda g, y, x: g * (x > 0))]
 
 
-LARGE = np.array([[1000.0, 999.0, -1000.0], [1000.0, 1000.5, 1001.0]])
+LARGE = np.array([[1000.0, 999.0, -1000.0], [1000.0, 1000.5, 1001.0], [-1000.0, -1001.0, -1002.0]])
 ROWS = [(normal(3, 3),), (normal(5, 4),), (LARGE,)]
 
 
