@@ -148,16 +148,18 @@ class Run:
         """The array as a Tensor on the device."""
         return Tensor(to_device(array, self.device), requires_grad)
 
-    def fit(self, model, x, *, lr=1e-3, epochs=None, batch_size=100, rng=None, what=None, **options):
-        """Train the model on the device by Adam; the history, as `training.fit` gives it.
+    def fit(self, model, x, *, lr=1e-3, optimizer=None, epochs=None, batch_size=100, rng=None, what=None, **options):
+        """Train the model on the device; the history, as `training.fit` gives it.
 
-        lr is a number or a schedule, epochs by default those asked for, and what a word or two that
-        are shown first. The other options are those of `training.fit`.
+        lr is a number or a schedule for Adam, where no other optimiser (or players) is given; epochs are
+        by default those asked for, and what is a word or two that are shown first. The other options are
+        those of `training.fit`.
         """
         if what:
             self.say(f"{what}:")
         model.to(self.device)
-        return training.fit(model, optim.Adam(model.parameters(), lr), x, batch_size=batch_size,
+        optimizer = optim.Adam(model.parameters(), lr) if optimizer is None else optimizer
+        return training.fit(model, optimizer, x, batch_size=batch_size,
                             epochs=self.epochs if epochs is None else epochs,
                             rng=self.rng("training") if rng is None else rng, **options)
 

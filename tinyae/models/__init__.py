@@ -1,6 +1,7 @@
 """Models: an encoder, a decoder and the loss that trains them."""
 
 from .autoencoder import Autoencoder
+from .gan import GenerativeAdversarialNetwork
 from .networks import conv_networks, dense_networks
 from .sparse_coding import PredictiveSparseDecomposition
 from .vae import Elbo, VariationalAutoencoder, conv_vae, dense_vae
