@@ -54,7 +54,10 @@ def diagnose(task, i, outcomes):
             for case, came, right in zip(task.cases, outcomes, task.right)]
     if all(s.got is None for s in seen):
         return None
-    return next((words for words, holds in _explanations(task, i, seen) if all(holds)), None)
+    known = [(words, results) for words, results in _known(task)
+             if task.is_rule or _fits_others(task, i, results, outcomes)]
+    formulas = list(_of_result(i, known))
+    return next((words for words, holds in _explanations(task, i, seen, formulas) if all(holds)), None)
 
 
 def fact(task, got, want):
@@ -73,9 +76,19 @@ def _seen(task, case, i, came, right):
                 np.asarray(case[0]) if task.is_rule else None)
 
 
-def _explanations(task, i, seen):
-    """(sentence, for each case whether this mistake gives what came), the likeliest first."""
-    formulas = list(_of_result(i, _known(task)))
+def _fits_others(task, i, results, outcomes):
+    """Whether a formula for several numbers that come from one computation is not at odds with the others."""
+    return all(
+        close(came[j], made[j]) or close(came[j], right[j])
+        for made, came, right in zip(results, outcomes, task.right) if made and came
+        for j in range(len(made)) if j != i and made[j] is not None)
+
+
+def _explanations(task, i, seen, formulas):
+    """(sentence, for each case whether this mistake gives what came), the likeliest first.
+
+    formulas    (sentence, what the result is in each case) of the wrong formulas
+    """
     for words, arrays in formulas:
         yield words, map(_gives, seen, arrays)
     if any(s.got is None for s in seen):  # the mistakes that follow raise no exception

@@ -943,6 +943,7 @@ MISTAKES = [
     (32, "bound", """
     top = log_w.max()
     return (np.log(np.exp(log_w - top).mean(axis=1)) + top).mean()""", "Overflow"),
+    (29, "contrastive_divergence", CONTRASTIVE.replace("(u_v < sigmoid(h @ w.T + b))", "(u_v < 0)"), None),
 ]
 
 
