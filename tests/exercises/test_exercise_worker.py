@@ -171,14 +171,17 @@ def test_a_copy_of_the_process_gives_no_verdict(tmp_path):
     assert judge([(EXERCISES[0], path), (EXERCISES[0], path)])[0] == 2 * [Verdict("done")]
 
 
-def test_what_takes_too_many_paths_is_stopped(tmp_path):
-    path = tmp_path / "a.py"
-    path.write_text(with_mistake(23, "gradients", """
+@pytest.mark.parametrize("body, words", [
+    ("\n    while True:\n        output = output", "Does the walk ever come to an end"),
+    ("""
     total, stack = {}, [(output, 1.0)]
     while stack:
         node, g = stack.pop()
         total[node] = total.get(node, 0.0) + g
         stack += [(x, rule(g)) for x, rule in zip(node.inputs, node.rules)]
-    return total"""), encoding="utf-8")
+    return total""", "2⁶⁰ paths")], ids=["an endless walk", "too many paths"])
+def test_what_does_not_end_is_told_what_may_be_the_matter(tmp_path, body, words):
+    path = tmp_path / "a.py"
+    path.write_text(with_mistake(23, "gradients", body), encoding="utf-8")
     verdict = judge([(EXERCISES[22], path)], seconds=1)[0][0]
-    assert verdict.mistake == "Stopped" and "2⁶⁰ paths" in verdict.report
+    assert verdict.mistake == "Stopped" and words in verdict.report
