@@ -360,6 +360,16 @@ ALSO_RIGHT = [  # other ways to write a rule: exercise, function, its body
         out[i] += g[row]
     return out"""),
     (25, "jacobian_penalty", """
+    total = 0.0
+    for n in range(len(x)):
+        h = encoder(x[n:n + 1])
+        for j in range(h.shape[1]):
+            total = total + (grad(h[0, j], x, create_graph=True) ** 2).sum()
+    return total / len(x)"""),
+    (24, "hessian_vector_product", """
+    f(x)
+    return grad(grad(f(x), x, create_graph=True), x, v)"""),
+    (25, "jacobian_penalty", """
     import numpy as np
     from tinyae import Tensor
     h, total = encoder(x), 0.0
