@@ -197,8 +197,8 @@ def _sizes(seen):
                "A division is missing."), n
         yield (f"Mean for sum: it is {n[shown]} times too small, and {n[shown]} is {said}. "
                "A division is too many."), 1 / n
-        yield (f"A product for a quotient: it is multiplied by {n[shown]}, which is {said}, where it is to be "
-               "divided."), n * n
+        yield (f"A product for a quotient: it is multiplied by {n[shown]}, which is {said}, where it is to "
+               "be divided."), n * n
         words = f"A number written in: {n[0]} is {said} in the first case alone. Take it from the array."
         yield words, n / n[0]
         yield words, n[0] / n
@@ -218,12 +218,14 @@ def _overflow(seen):
     if any(f.any() for f in finite):
         yield ("Overflow: NaN or infinity came out in some entries, and the others are right. Exponentiate "
                "only what cannot be large, and divide by nothing that can be 0."), (
-            s.got.shape == s.want.shape and agree(s.got, s.want, ALIKE)[f].all() for s, f in zip(seen, finite))
+            s.got.shape == s.want.shape and agree(s.got, s.want, ALIKE)[f].all()
+            for s, f in zip(seen, finite))
 
 
 def _facts(seen):
     yield ("Not exact: it is right in its first digits only. The others are lost by finite differences, by "
-           "float32, or by a small number that is added somewhere."), (close(s.got, s.want, 1e-3) for s in seen)
+           "float32, or by a small number that is added somewhere."), (
+        close(s.got, s.want, 1e-3) for s in seen)
     yield "Zero everywhere: nothing reaches this argument.", (not s.got.any() for s in seen)
 
 

@@ -82,14 +82,16 @@ BROKEN = {  # a file for exercise 1, and what the report must say
     "a null byte": ("x = '\0'\n", "cannot be read|Syntax error"),
     "numbers in the results": (rule("write(b'[1, 2, 3]\\n')", RIGHT, before=OPENED), DAMAGED),
     "half a line in the results": (rule("write(b'garbage')", RIGHT, before=OPENED), DAMAGED),
-    "a forged verdict": (rule("write(b'[0, [\"done\", null, \"\"]]\\n')", "return g, g", before=OPENED), DAMAGED),
+    "a forged verdict": (rule("write(b'[0, [\"done\", null, \"\"]]\\n')", "return g, g", before=OPENED),
+                         DAMAGED),
     "garbage, and the end": (rule("write(b'\\xff\\xfe{')", "os._exit(0)", before=OPENED), DAMAGED),
     "a broken NumPy": (rule("np.array_equal = None", "return g, g", before="import numpy as np\n"),
                        "The check broke off.*TypeError"),
     "a thread that stays": (rule("threading.Thread(target=time.sleep, args=(60,)).start()", "return g, g",
                                  before="import threading, time\n"), "is wrong"),
-    "40 copies of the process": (rule("for _ in range(40):", "    if os.fork() == 0:", "        time.sleep(60)",
-                                      "time.sleep(0.9)", RIGHT, before="import os, time\n"),
+    "40 copies of the process": (rule("for _ in range(40):", "    if os.fork() == 0:",
+                                      "        time.sleep(60)", "time.sleep(0.9)", RIGHT,
+                                      before="import os, time\n"),
                                  r"Too much memory: the \d+ processes|Stopped"),
 }
 
@@ -162,6 +164,16 @@ def multiply_vjp(g, y, a, b):
     while any(map(alive, pids)) and time.monotonic() - begun < 50:  # a signal takes its time
         time.sleep(0.01)
     assert len(pids) == 5 and not any(map(alive, pids))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks /proc which processes there are")
+def test_memory_is_counted_for_all_processes_together(tmp_path):
+    """Each of five takes less than the limit."""
+    path = tmp_path / "a.py"
+    path.write_text(rule("for _ in range(4):", "    if os.fork() == 0:", "        break", "mine = b'x' * 10**8",
+                         "time.sleep(20)", RIGHT, before="import os, time\n"))
+    verdict = judge([(EXERCISES[0], path)], seconds=10, megabytes=400)[0][0]
+    assert verdict.mistake == "Too much memory" and "processes that your code is running in" in verdict.report
 
 
 def test_a_copy_of_the_process_gives_no_verdict(tmp_path):

@@ -316,8 +316,8 @@ class Watched:
 
     def check(self, what):
         if not self.only_at_x:
-            raise Complaint(f"Finite differences: {what} is to be called with x alone. A difference of two values "
-                            "is no derivative.")
+            raise Complaint(f"Finite differences: {what} is to be called with x alone. A difference of two "
+                            "values is no derivative.")
 
 
 def _call_hessian(product, x, v):
