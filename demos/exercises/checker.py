@@ -15,8 +15,8 @@ from .standin import Array, WrongModule, of_another_module
 from .tasks import BY_NAME, Complaint
 
 
-MISFITS = ("matmul", "could not be broadcast", "could not broadcast", "not aligned", "cannot reshape", "does not broadcast",
-           "not broadcastable")
+MISFITS = ("matmul", "could not be broadcast", "could not broadcast", "not aligned", "cannot reshape",
+           "does not broadcast", "not broadcastable")
 NO_TENSORS = ("Tensor is not turned into", "__array_ufunc__", "does not take a Tensor")  # of NumPy
 LARGEST = 1 << 18  # bytes of a learner's file
 UNKNOWN = "That is no mistake that this checker knows. Work the entry above out on paper."

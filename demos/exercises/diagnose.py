@@ -54,7 +54,10 @@ def diagnose(task, i, outcomes):
             for case, came, right in zip(task.cases, outcomes, task.right)]
     if all(s.got is None for s in seen):
         return None
-    return next((words for words, holds in _explanations(task, i, seen) if all(holds)), None)
+    known = [(words, results) for words, results in _known(task)
+             if task.is_rule or _fits_others(task, i, results, outcomes)]
+    formulas = list(_of_result(i, known))
+    return next((words for words, holds in _explanations(task, i, seen, formulas) if all(holds)), None)
 
 
 def fact(task, got, want):
@@ -73,9 +76,19 @@ def _seen(task, case, i, came, right):
                 np.asarray(case[0]) if task.is_rule else None)
 
 
-def _explanations(task, i, seen):
-    """(sentence, for each case whether this mistake gives what came), the likeliest first."""
-    formulas = list(_of_result(i, _known(task)))
+def _fits_others(task, i, results, outcomes):
+    """Whether a formula for several numbers that come from one computation is not at odds with the others."""
+    return all(
+        close(came[j], made[j]) or close(came[j], right[j])
+        for made, came, right in zip(results, outcomes, task.right) if made and came
+        for j in range(len(made)) if j != i and made[j] is not None)
+
+
+def _explanations(task, i, seen, formulas):
+    """(sentence, for each case whether this mistake gives what came), the likeliest first.
+
+    formulas    (sentence, what the result is in each case) of the wrong formulas
+    """
     for words, arrays in formulas:
         yield words, map(_gives, seen, arrays)
     if any(s.got is None for s in seen):  # the mistakes that follow raise no exception
@@ -184,8 +197,8 @@ def _sizes(seen):
                "A division is missing."), n
         yield (f"Mean for sum: it is {n[shown]} times too small, and {n[shown]} is {said}. "
                "A division is too many."), 1 / n
-        yield (f"A product for a quotient: it is multiplied by {n[shown]}, which is {said}, where it is to be "
-               "divided."), n * n
+        yield (f"A product for a quotient: it is multiplied by {n[shown]}, which is {said}, where it is to "
+               "be divided."), n * n
         words = f"A number written in: {n[0]} is {said} in the first case alone. Take it from the array."
         yield words, n / n[0]
         yield words, n[0] / n
@@ -205,12 +218,14 @@ def _overflow(seen):
     if any(f.any() for f in finite):
         yield ("Overflow: NaN or infinity came out in some entries, and the others are right. Exponentiate "
                "only what cannot be large, and divide by nothing that can be 0."), (
-            s.got.shape == s.want.shape and agree(s.got, s.want, ALIKE)[f].all() for s, f in zip(seen, finite))
+            s.got.shape == s.want.shape and agree(s.got, s.want, ALIKE)[f].all()
+            for s, f in zip(seen, finite))
 
 
 def _facts(seen):
     yield ("Not exact: it is right in its first digits only. The others are lost by finite differences, by "
-           "float32, or by a small number that is added somewhere."), (close(s.got, s.want, 1e-3) for s in seen)
+           "float32, or by a small number that is added somewhere."), (
+        close(s.got, s.want, 1e-3) for s in seen)
     yield "Zero everywhere: nothing reaches this argument.", (not s.got.any() for s in seen)
 
 

@@ -100,8 +100,8 @@ def _wait(process, notes, seconds, megabytes):
         sizes = _memory(process.pid)
         if sum(sizes.values()) > megabytes << 20:
             return Verdict("failing", "Too much memory",
-                           f"Too much memory: the {len(sizes)} processes that your code is running in took more "
-                           f"than {megabytes} MB together.")
+                           f"Too much memory: the {len(sizes)} processes that your code is running in took "
+                           f"more than {megabytes} MB together.")
 
 
 def _memory(session):

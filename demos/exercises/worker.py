@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 
 from .catalogue import EXERCISES, Verdict
-from .checker import check, message
-from .tasks import BY_NAME
+from .checker import check, check_task, message
+from .tasks import Task
 
 try:
     import resource
@@ -52,7 +52,7 @@ def main():
             exercise = EXERCISES[number - 1]
 
             def stop():
-                note(place, endless(exercise, path, seconds))
+                note(place, endless(path, seconds))
                 os._exit(0)
 
             watchdog = threading.Timer(seconds, stop)
@@ -78,18 +78,15 @@ def judged(exercise, path):
                        f"stumbled.\n    {type(error).__name__}: {message(error)[:200]}")
 
 
-def endless(exercise, path, seconds):
+def endless(path, seconds):
     """The verdict on code that has not ended, with the line that it is at."""
-    frame, where = sys._current_frames()[threading.main_thread().ident], ""
-    hints = {task.function: task.slow for task in BY_NAME[exercise.name]}
-    hint = next(iter(hints.values()))
+    frame, hint, where = sys._current_frames()[threading.main_thread().ident], Task.slow, ""
     while frame:
-        name = frame.f_code.co_name
-        if frame.f_code.co_filename == path:
-            hint = hints.get(name, hint)
-            if not where:
-                line = linecache.getline(path, frame.f_lineno).strip()
-                where = f"\n    line {frame.f_lineno}, in {name}:  {line}"
+        if frame.f_code.co_filename == path and not where:
+            line = linecache.getline(path, frame.f_lineno).strip()
+            where = f"\n    line {frame.f_lineno}, in {frame.f_code.co_name}:  {line}"
+        if frame.f_code is check_task.__code__:
+            hint = frame.f_locals["task"].slow
         frame = frame.f_back
     return Verdict("failing", "Stopped",
                    f"Stopped: your code was still running after {seconds:g} seconds. {hint}{where}")

@@ -360,6 +360,16 @@ ALSO_RIGHT = [  # other ways to write a rule: exercise, function, its body
         out[i] += g[row]
     return out"""),
     (25, "jacobian_penalty", """
+    total = 0.0
+    for n in range(len(x)):
+        h = encoder(x[n:n + 1])
+        for j in range(h.shape[1]):
+            total = total + (grad(h[0, j], x, create_graph=True) ** 2).sum()
+    return total / len(x)"""),
+    (24, "hessian_vector_product", """
+    f(x)
+    return grad(grad(f(x), x, create_graph=True), x, v)"""),
+    (25, "jacobian_penalty", """
     import numpy as np
     from tinyae import Tensor
     h, total = encoder(x), 0.0
@@ -747,7 +757,8 @@ MISTAKES = [
      "Not exact.*by finite differences"),
     (15, "jacobian", "jacobian_penalty(x, w, b)", "Wrong shape\\.$"),
     (17, "fold", FOLDING + "+= cols[:, a, b]\n    return x.sum(axis=-1)", "A sum too many|Wrong shape\\.$"),
-    (17, "fold", FOLDING.replace("stride * b + k]", "stride * b + stride]") + "+= cols[:, a, b]\n    return x",
+    (17, "fold",
+     FOLDING.replace("stride * b + k]", "stride * b + stride]") + "+= cols[:, a, b]\n    return x",
      "Shapes that do not fit(?!.*transpose)"),
     (18, "conv2d_vjp", CONVOLUTION.replace("cols.reshape(-1, k * k * c).T @ gm", "cols.T @ gm")
      + "return gx, gw", "(?!.*transpose)"),
@@ -897,7 +908,8 @@ MISTAKES = [
      "The first sentence alone"),
     (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g[:, None])\n    return out",
      "The mean is forgotten"),
-    (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g[:, None] / len(words))\n    return out",
+    (31, "bag_vjp",
+     "\n    out = 0 * table\n    np.add.at(out, words, g[:, None] / len(words))\n    return out",
      "Divided by the sentences"),
     (31, "bag_vjp", "\n    out = 0 * table\n    np.add.at(out, words, g)\n    return out",
      "Shapes that do not fit"),
@@ -943,6 +955,7 @@ MISTAKES = [
     (32, "bound", """
     top = log_w.max()
     return (np.log(np.exp(log_w - top).mean(axis=1)) + top).mean()""", "Overflow"),
+    (29, "contrastive_divergence", CONTRASTIVE.replace("(u_v < sigmoid(h @ w.T + b))", "(u_v < 0)"), None),
 ]
 
 

@@ -82,14 +82,16 @@ BROKEN = {  # a file for exercise 1, and what the report must say
     "a null byte": ("x = '\0'\n", "cannot be read|Syntax error"),
     "numbers in the results": (rule("write(b'[1, 2, 3]\\n')", RIGHT, before=OPENED), DAMAGED),
     "half a line in the results": (rule("write(b'garbage')", RIGHT, before=OPENED), DAMAGED),
-    "a forged verdict": (rule("write(b'[0, [\"done\", null, \"\"]]\\n')", "return g, g", before=OPENED), DAMAGED),
+    "a forged verdict": (rule("write(b'[0, [\"done\", null, \"\"]]\\n')", "return g, g", before=OPENED),
+                         DAMAGED),
     "garbage, and the end": (rule("write(b'\\xff\\xfe{')", "os._exit(0)", before=OPENED), DAMAGED),
     "a broken NumPy": (rule("np.array_equal = None", "return g, g", before="import numpy as np\n"),
                        "The check broke off.*TypeError"),
     "a thread that stays": (rule("threading.Thread(target=time.sleep, args=(60,)).start()", "return g, g",
                                  before="import threading, time\n"), "is wrong"),
-    "40 copies of the process": (rule("for _ in range(40):", "    if os.fork() == 0:", "        time.sleep(60)",
-                                      "time.sleep(0.9)", RIGHT, before="import os, time\n"),
+    "40 copies of the process": (rule("for _ in range(40):", "    if os.fork() == 0:",
+                                      "        time.sleep(60)", "time.sleep(0.9)", RIGHT,
+                                      before="import os, time\n"),
                                  r"Too much memory: the \d+ processes|Stopped"),
 }
 
@@ -164,6 +166,16 @@ def multiply_vjp(g, y, a, b):
     assert len(pids) == 5 and not any(map(alive, pids))
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks /proc which processes there are")
+def test_memory_is_counted_for_all_processes_together(tmp_path):
+    """Each of five takes less than the limit."""
+    path = tmp_path / "a.py"
+    path.write_text(rule("for _ in range(4):", "    if os.fork() == 0:", "        break", "mine = b'x' * 10**8",
+                         "time.sleep(20)", RIGHT, before="import os, time\n"))
+    verdict = judge([(EXERCISES[0], path)], seconds=10, megabytes=400)[0][0]
+    assert verdict.mistake == "Too much memory" and "processes that your code is running in" in verdict.report
+
+
 def test_a_copy_of_the_process_gives_no_verdict(tmp_path):
     path = tmp_path / "a.py"
     path.write_text(rule("return (g, g) if COPY else (g * b, g * a)",
@@ -171,14 +183,17 @@ def test_a_copy_of_the_process_gives_no_verdict(tmp_path):
     assert judge([(EXERCISES[0], path), (EXERCISES[0], path)])[0] == 2 * [Verdict("done")]
 
 
-def test_what_takes_too_many_paths_is_stopped(tmp_path):
-    path = tmp_path / "a.py"
-    path.write_text(with_mistake(23, "gradients", """
+@pytest.mark.parametrize("body, words", [
+    ("\n    while True:\n        output = output", "Does the walk ever come to an end"),
+    ("""
     total, stack = {}, [(output, 1.0)]
     while stack:
         node, g = stack.pop()
         total[node] = total.get(node, 0.0) + g
         stack += [(x, rule(g)) for x, rule in zip(node.inputs, node.rules)]
-    return total"""), encoding="utf-8")
+    return total""", "2⁶⁰ paths")], ids=["an endless walk", "too many paths"])
+def test_what_does_not_end_is_told_what_may_be_the_matter(tmp_path, body, words):
+    path = tmp_path / "a.py"
+    path.write_text(with_mistake(23, "gradients", body), encoding="utf-8")
     verdict = judge([(EXERCISES[22], path)], seconds=1)[0][0]
-    assert verdict.mistake == "Stopped" and "2⁶⁰ paths" in verdict.report
+    assert verdict.mistake == "Stopped" and words in verdict.report
