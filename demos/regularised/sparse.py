@@ -52,8 +52,8 @@ def autoencoder(shape, units, omega, rng):
     responds to. Else the penalty would silence many units before they had found anything to draw.
     """
     encoder = nn.mlp(shape, units, rng=rng, output=ops.relu)
-    directions = encoder.layers[1].weight.numpy().T.copy()
-    return models.Autoencoder(encoder, nn.Sequential(UnitRows(directions), nn.Reshape(shape)), penalties=omega)
+    decoder = nn.Sequential(UnitRows(encoder.layers[1].weight.numpy().T.copy()), nn.Reshape(shape))
+    return models.Autoencoder(encoder, decoder, penalties=omega)
 
 
 class UnitRows(nn.Module):
@@ -135,18 +135,21 @@ def draw(run, active, rows, results, labels):
                          "and the active ones of two images\n"
                          f"overlap {times:.1f} times as much where the digit is the same")
     for part, (name, found) in zip(fig.subfigures(2, 1, hspace=0.04), results.items()):
-        part.suptitle(f"{name[0].upper()}{name[1:]}: {found['active_share']:.0%} active; overlap (Jaccard index) "
-                      f"{found['overlap_same']:.2f} within a digit, {found['overlap_different']:.2f} between digits; "
-                      f"squared error {found['squared_error']:.1f}", fontsize=11)
+        part.suptitle(
+            f"{name[0].upper()}{name[1:]}: {found['active_share']:.0%} active; overlap (Jaccard index) "
+            f"{found['overlap_same']:.2f} within a digit, {found['overlap_different']:.2f} between digits; "
+            f"squared error {found['squared_error']:.1f}", fontsize=11)
         which, parts = part.subplots(1, 2, width_ratios=(1.12, 1))
         order = by_digit(active[name], labels)
         which.imshow(active[name][images][:, order], cmap="Greys", aspect="auto", interpolation="nearest",
                      vmin=0, vmax=1)
         which.set_yticks((starts[:-1] + starts[1:] - 1) / 2, range(10))
         which.hlines(starts[1:-1] - 0.5, -0.5, len(order) - 0.5, color=figures.COLOURS[6], linewidth=0.8)
-        which.set(xlabel="unit, by the digit that it prefers (black: active)", ylabel="ten images of each digit")
+        which.set(xlabel="unit, by the digit that it prefers (black: active)",
+                  ylabel="ten images of each digit")
         most = np.argsort(-active[name].mean(axis=0))[:40]
         figures.show_signed_images(parts, rows[name][most].reshape(-1, 28, 28), 8, 0.3)
-        parts.set_xlabel(f"decoder rows of the {len(most)} most used units\n(green adds ink, brown removes it)")
-    run.save(fig, "l1.png", "with the penalty few units are active for an image, in blocks of one digit each, and "
-             "their decoder rows are strokes; without it nearly all are, and the rows look like noise")
+        parts.set_xlabel(f"decoder rows of the {len(most)} most used units\n"
+                         "(green adds ink, brown removes it)")
+    run.save(fig, "l1.png", "with the penalty few units are active for an image, in blocks of one digit, "
+             "and their decoder rows are strokes; without it nearly all are, and the rows look like noise")

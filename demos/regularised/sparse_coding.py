@@ -7,6 +7,8 @@ is one pass through the encoder. Measured is what that saves in time, and what i
 is from the code of long inference, and how much of the objective's fall it reaches.
 """
 
+import math
+
 import numpy as np
 
 from demos import figures
@@ -60,7 +62,8 @@ def main(run):
 def decomposition(shape, asked, rng):
     """Predictive sparse decomposition whose encoder has a hidden layer."""
     encoder = nn.mlp(shape, HIDDEN, asked.atoms, rng=rng, output=Shrink(asked.atoms))
-    return models.PredictiveSparseDecomposition(encoder, int(np.prod(shape)), asked.atoms, asked.sparsity, rng=rng)
+    return models.PredictiveSparseDecomposition(encoder, math.prod(shape), asked.atoms, asked.sparsity,
+                                                rng=rng)
 
 
 class Shrink(nn.Module):
@@ -130,15 +133,16 @@ def draw_copies(run, images, copies, codes, errors):
              f"squared error {errors[name]:.1f}": copy for name, copy in copies.items()}
     fig = figures.pictures("A digit as a sum of few atoms: the code that inference finds,\n"
                            "and the one that the encoder predicts", rows)
-    run.save(fig, "reconstructions.png", "a row of held-out digits, and two rows of sums of atoms: from the inferred "
-             "code nearly the same digits, from the predicted one slightly fainter")
+    run.save(fig, "reconstructions.png", "a row of held-out digits, and two rows of sums of atoms: from the "
+             "inferred code nearly the same digits, from the predicted one slightly more blurred")
 
 
 def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
     """The objective against the time that inference has had, and the encoder's."""
     longer, to_the_end = (seconds[steps] / seconds["encoder"] for steps in (as_good, done))
-    fig = figures.figure(8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
-                         f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
+    fig = figures.figure(
+        8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
+        f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
     axes = fig.subplots()
     axes.plot([1e6 * seconds[k] for k in values], list(values.values()), color=figures.COLOURS[0],
               marker="o", linewidth=2, label="inference, by its number of steps")
@@ -157,5 +161,5 @@ def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
              ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(loc="center right", frameon=False)
-    run.save(fig, "time.png", "the objective falls with the time that inference has had; the encoder, a star, is "
-             "as low within a fraction of that time")
+    run.save(fig, "time.png", "the objective over the time that inference has had: a falling curve; the "
+             "encoder, a star below its beginning, is nearly as low as its end")

@@ -36,9 +36,9 @@ def main(run):
         run.fit(model, digits.train, what=f"KL {name}")
         codes[name] = run.apply(model.encode, digits.test)
         distance, within = departure(codes[name].mean(axis=0), rho)
+        error = squared_error(run.apply(model.reconstruct, digits.test), digits.test)
         results[name] = {"mean_activation": float(codes[name].mean()), "mean_distance": distance,
-                         "share_within": within,
-                         "squared_error": squared_error(run.apply(model.reconstruct, digits.test), digits.test)}
+                         "share_within": within, "squared_error": error}
     run.note(units=run.options.units, weight=WEIGHT, rho=rho, **results)
     judge(run.claim, rho, results)
     draw(run, rho, codes, results)
@@ -92,5 +92,5 @@ def draw(run, rho, codes, results):
     every.set_title("The activations h of all units for all held-out digits", fontsize=11)
     for axes in (means, every):
         axes.legend(fontsize=10, frameon=False)
-    run.save(fig, "kl.png", "histograms: with the penalty all mean activations stand at ρ, without it around a half; "
-             "below, the activations themselves, most of them near 0 with the penalty and anywhere without it")
+    run.save(fig, "kl.png", "histograms: with the penalty all mean activations stand at ρ, without it around "
+             "a half; below, the activations, most of them near 0 with the penalty and anywhere without it")
