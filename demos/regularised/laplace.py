@@ -87,9 +87,9 @@ def draw(run, rate, penalty, minus_log, constant):
     logarithm.set_title("-ln of it: λ |h| + ln(2/λ)", fontsize=11)
     ends = np.array([0, penalty.max()])
     both.plot(ends, ends + constant, color=figures.COLOURS[5], linewidth=5, label="λ Σ |h| + n ln(2/λ)")
-    both.plot(penalty, minus_log, "o", color=figures.COLOURS[0], markersize=3, label=f"a code of {UNITS} units")
+    both.plot(penalty, minus_log, ".", color=figures.COLOURS[0], label=f"a code of {UNITS} units")
     both.set(xlabel="the penalty λ Σ |h| (nats)", ylabel="-ln p(h) (nats)", ylim=(0, None))
     both.set_title(f"Always {(minus_log - penalty).mean():.3f} nats apart", fontsize=11)
     both.legend(fontsize=9, frameon=False, loc="lower right")
-    run.save(fig, "laplace.png", "left: the Laplace density, more pointed than a Gaussian; middle: -ln of both, "
-             "a V beside a parabola; right: -ln of the prior against the penalty, points on a line of slope 1")
+    run.save(fig, "laplace.png", "the Laplace density, more pointed than a Gaussian; -ln of both, a V and a "
+             "parabola; -ln of the prior against the penalty, points on a line of slope 1")

@@ -3,81 +3,67 @@
 The lecture: in sparse coding the code of x is the h that minimises ½ ‖x - h D‖² + λ ‖h‖₁, for a
 dictionary D of more or less meaningful atoms, and has to be found by iteration for every x.
 Predictive sparse decomposition trains an encoder f with it, so that f(x) ≈ h. Afterwards inference
-is one pass through the encoder. What does that save, and what does it cost?
+is one pass through the encoder. Measured is what that saves in time, and what it costs: how far f(x)
+is from the code of long inference, and how much of the objective's fall it reaches.
 """
 
-import time
+import math
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, load_digits, parser, real, run, whole
-from demos.measures import ratio, squared_error
-from tinyae import Tensor, models, nn, no_grad, ops, optim, plots, training
-from tinyae.backend import array_module, to_device
+from demos import figures
+from demos.measures import ratio, seconds_in_turns, squared_error
+from demos.run import real, whole
+from tinyae import Tensor, models, nn, no_grad, ops
+from tinyae.backend import array_module
 
-TOPIC = "Regularised autoencoders"
+LECTURES = "L3"
+DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 30, "mnist": 30}
-TRAIN, TEST = 5_000, 1_000
 HIDDEN = 512
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120)  # of inference, at which its objective is looked at
 CLOSE = 1.01  # inference is done where its objective is within 1 % of the best
 
 
-def main(argv=None):
-    p = parser("sparse_coding", __doc__, epochs=EPOCHS)
+def options(p):
     p.add_argument("--atoms", type=whole(1), default=256, help="atoms of the dictionary (default: 256)")
     p.add_argument("--sparsity", type=real(above=0), default=0.5, help="λ, the weight of L1 (default: 0.5)")
-    args = p.parse_args(argv)
-    epochs = chosen_epochs(args, EPOCHS[args.data])
 
-    report = Report("sparse_coding", args)
-    digits = load_digits(args, train=TRAIN, test=TEST)
-    rng = np.random.default_rng([args.seed, 2])
-    model = decomposition(digits.train[0].size, args, rng)
-    untrained = objective(model, digits.test, model.encode, args.device)
-    training.fit(model, optim.Adam(model.parameters(), 1e-3), digits.train, epochs=epochs, batch_size=100,
-                 rng=rng)
 
-    values = {steps: objective(model, digits.test, lambda x: model.infer(x, steps), args.device)
-              for steps in STEPS}
-    best = min(values.values())
-    predicted = objective(model, digits.test, model.encode, args.device)
-    zero = objective(model, digits.test, lambda x: 0 * model.encode(x), args.device)
+def main(run):
+    digits = run.images(train=5_000, test=1_000)
+    model = decomposition(digits.shape, run.options, run.rng("weights")).to(run.device)
+    untrained = objective(run, model, digits.test, model.encode)
+    run.fit(model, digits.train)
+
+    values = {steps: objective(run, model, digits.test, inference(model, steps)) for steps in STEPS}
+    best, predicted = min(values.values()), objective(run, model, digits.test, model.encode)
+    zero = objective(run, model, digits.test, lambda x: 0 * model.encode(x))
     done = next(steps for steps in STEPS if values[steps] <= CLOSE * best)
     as_good = next((steps for steps in STEPS if values[steps] <= predicted), STEPS[-1])
-    seconds = timed(model, digits.test, args.device)
-    codes = {"inferred": apply(lambda x: model.infer(x, max(STEPS)), digits.test, args.device),
-             "predicted": apply(model.encode, digits.test, args.device)}
+    seconds = timed(run, model, digits.test)
+    codes = {"inferred": run.apply(inference(model, max(STEPS)), digits.test),
+             "predicted": run.apply(model.encode, digits.test)}
     missed = ratio(squared_error(codes["predicted"], codes["inferred"]), squared_error(0, codes["inferred"]))
     gain = ratio(zero - predicted, zero - best)
+    copies = {name: run.apply(model.decode, h) for name, h in codes.items()}
+    errors = {name: squared_error(x, digits.vectors()[1]) for name, x in copies.items()}
 
-    judge(report, missed, gain, as_good, seconds[as_good] / seconds["encoder"])
-    copies = {name: apply(model.decode, h, args.device) for name, h in codes.items()}
-    flat = digits.test.reshape(len(digits.test), -1)
-    errors = {name: squared_error(x, flat) for name, x in copies.items()}
-    active = {name: float((h != 0).mean()) for name, h in codes.items()}
-    print(f"objective: {zero:.2f} of the code 0, {untrained:.2f} of the encoder before training, "
-          f"{predicted:.2f} after it, {best:.2f} of the best code")
-    for name in codes:
-        print(f"{name}: {active[name]:.1%} of the atoms active, squared error {errors[name]:.2f} per image")
-    draw_dictionary(report, model, codes["inferred"])
-    draw_copies(report, digits.test, copies, codes, errors)
-    draw_time(report, values, seconds, predicted, zero, gain, as_good, done)
-    return report.finish(atoms=args.atoms, sparsity=args.sparsity, epochs=epochs, objective=values,
-                         predicted=predicted, untrained=untrained, zero=zero,
-                         steps={"as good": as_good, "done": done}, squared_error=errors, active_share=active,
-                         microseconds_per_image={k: 1e6 * s for k, s in seconds.items()})
+    run.note(atoms=run.options.atoms, sparsity=run.options.sparsity, objective=values, predicted=predicted,
+             untrained=untrained, zero=zero, steps={"as good": as_good, "done": done}, squared_error=errors,
+             active_share={name: float((h != 0).mean()) for name, h in codes.items()},
+             microseconds_per_image={name: 1e6 * s for name, s in seconds.items()})
+    judge(run.claim, missed, gain, as_good, seconds[as_good] / seconds["encoder"])
+    draw_dictionary(run, model.dictionary().numpy(), codes["inferred"])
+    draw_copies(run, digits.test, copies, codes, errors)
+    draw_time(run, values, seconds, predicted, zero, gain, as_good, done)
 
 
-def judge(report, missed, gain, as_good, longer):
-    """psd: how near the predicted code is, how good, and how much longer inference takes for as good a one."""
-    report.claim("psd", "an encoder learns to predict the sparse code that inference finds",
-                 "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
-    report.claim("psd", "which explains held-out digits nearly as well",
-                 "what its code gains over the code 0, relative to the best code's gain:", gain, at_least=0.8)
-    report.claim("psd", "in a fraction of the time",
-                 f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
-                 longer, at_least=3)
+def decomposition(shape, asked, rng):
+    """Predictive sparse decomposition whose encoder has a hidden layer."""
+    encoder = nn.mlp(shape, HIDDEN, asked.atoms, rng=rng, output=Shrink(asked.atoms))
+    return models.PredictiveSparseDecomposition(encoder, math.prod(shape), asked.atoms, asked.sparsity,
+                                                rng=rng)
 
 
 class Shrink(nn.Module):
@@ -90,82 +76,82 @@ class Shrink(nn.Module):
         return ops.relu(a - self.threshold) - ops.relu(-a - self.threshold)
 
 
-def decomposition(size, args, rng):
-    """Predictive sparse decomposition whose encoder has a hidden layer."""
-    encoder = nn.Sequential(nn.Flatten(), nn.Dense(size, HIDDEN, rng=rng), ops.relu,
-                            nn.Dense(HIDDEN, args.atoms, rng=rng, init="glorot"), Shrink(args.atoms))
-    model = models.PredictiveSparseDecomposition(encoder, size, args.atoms, args.sparsity, rng=rng)
-    return model.to(args.device)
+def inference(model, steps):
+    """The function from images to the codes that so many steps of inference find."""
+    return lambda x: model.infer(x, steps)
 
 
-def objective(model, images, code, device):
+def objective(run, model, images, code):
     """½ ‖x - h D‖² + λ ‖h‖₁ of the codes that a function gives for the images, per image."""
     with no_grad():
-        x = Tensor(to_device(images, device))
+        x = run.tensor(images)
         return model.objective(x, code(x)).item()
 
 
-def timed(model, images, device, rounds=7):
-    """Seconds per image of the encoder and of so many steps of inference: medians of rounds in turn.
+def timed(run, model, images):
+    """Seconds per image of the encoder and of so many steps of inference, on all images at once.
 
     Each call of inference prepares the dictionary again, which is a small part of what it takes for
-    so many images at once.
+    so many images.
     """
-    x = Tensor(to_device(images, device))
-    ways = {"encoder": lambda: model.encode(x)}
-    ways |= {steps: lambda steps=steps: model.infer(x, steps) for steps in STEPS}
-    times = {name: [] for name in ways}
+    x = run.tensor(images)
+
+    def finished(code):
+        return lambda: array_module(x.data).abs(code(x).data).sum().item()  # a GPU is waited for
+
+    ways = {"encoder": model.encode, **{steps: inference(model, steps) for steps in STEPS}}
     with no_grad():
-        for _ in range(rounds):
-            for name, way in ways.items():
-                started = time.perf_counter()
-                array_module(x.data).abs(way().data).sum().item()  # on a GPU, wait for the result
-                times[name].append((time.perf_counter() - started) / len(images))
-    return {name: float(np.median(t)) for name, t in times.items()}
+        seconds = seconds_in_turns({name: finished(code) for name, code in ways.items()}, run.pick(7, 1))
+    return {name: s / len(images) for name, s in seconds.items()}
 
 
-# --- the figures ---------------------------------------------------------------------------------
+def judge(claim, missed, gain, as_good, longer):
+    """How near the predicted code is, how good, and how much longer inference takes for as good a one."""
+    claim("psd", "an encoder learns to predict the sparse code that inference finds",
+          "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
+    claim("psd.gain", "which explains held-out digits nearly as well",
+          "what its code gains over the code 0, relative to the best code's gain:", gain, at_least=0.8)
+    claim("psd.time", "in a fraction of the time",
+          f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
+          longer, at_least=3)
 
-def draw_dictionary(report, model, codes):
+
+def draw_dictionary(run, atoms, codes):
     """The atoms, those first that images use most."""
-    atoms = model.dictionary().numpy()[np.argsort(-np.abs(codes).mean(axis=0))][:100]
-    # An atom's sign means nothing: show each so that it adds ink.
-    atoms = atoms * np.sign(atoms.sum(axis=1, keepdims=True))
-    fig = plots.figure(7, 7.6, f"The dictionary: of {len(model.dictionary())} atoms, "
-                       f"the {len(atoms)} used most\n(green adds ink, brown takes it away)")
-    plots.show_signed_images(fig.subplots(), atoms.reshape(-1, 28, 28), 10, np.abs(atoms).max() / 2)
-    report.save(fig, "dictionary.png")
+    shown = atoms[np.argsort(-np.abs(codes).mean(axis=0))][:100]
+    shown = shown * np.sign(shown.sum(axis=1, keepdims=True))  # an atom's sign means nothing: each adds ink
+    fig = figures.figure(7, 7.6, f"The dictionary: of {len(atoms)} atoms, the {len(shown)} used most\n"
+                         "(green adds ink, brown takes it away)")
+    figures.show_signed_images(fig.subplots(), shown, 10, np.abs(shown).max() / 2)
+    run.save(fig, "dictionary.png", "a hundred atoms: whole digits, strokes and parts of digits")
 
 
-def draw_copies(report, images, copies, codes, errors):
+def draw_copies(run, images, copies, codes, errors):
     """Held-out digits, and what the inferred and the predicted codes make of them."""
-    counts = {name: (h != 0).sum(axis=1).mean() for name, h in codes.items()}
-    rows = [("held-out digits x", images)]
-    rows += [(f"h D for the {name} code h: {counts[name]:.0f} atoms for an image, squared error "
-              f"{errors[name]:.1f}", copy.reshape(images.shape)) for name, copy in copies.items()]
-    fig = plots.figure(9, 4.4, "A digit as a sum of few atoms: the code that inference finds,\n"
-                       "and the one that the encoder predicts")
-    for axes, (title, pictures) in zip(fig.subplots(len(rows), 1), rows):
-        plots.show_images(axes, np.clip(pictures[:12], 0, 1), columns=12, title=title)
-    report.save(fig, "reconstructions.png")
+    rows = {"held-out digits x": images}
+    rows |= {f"h D for the {name} code h: {(codes[name] != 0).sum(axis=1).mean():.0f} atoms for an image, "
+             f"squared error {errors[name]:.1f}": copy for name, copy in copies.items()}
+    fig = figures.pictures("A digit as a sum of few atoms: the code that inference finds,\n"
+                           "and the one that the encoder predicts", rows)
+    run.save(fig, "reconstructions.png", "a row of held-out digits, and two rows of sums of atoms: from the "
+             "inferred code nearly the same digits, from the predicted one slightly more blurred")
 
 
-def draw_time(report, values, seconds, predicted, zero, gain, as_good, done):
+def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
     """The objective against the time that inference has had, and the encoder's."""
     longer, to_the_end = (seconds[steps] / seconds["encoder"] for steps in (as_good, done))
-    fig = plots.figure(8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
-                       f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
+    fig = figures.figure(
+        8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
+        f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
     axes = fig.subplots()
-    steps = list(values)
-    axes.plot([1e6 * seconds[k] for k in steps], [values[k] for k in steps], color=plots.COLOURS[0],
+    axes.plot([1e6 * seconds[k] for k in values], list(values.values()), color=figures.COLOURS[0],
               marker="o", linewidth=2, label="inference, by its number of steps")
-    for k in steps:
-        if k in (1, 5, as_good, done):
-            axes.annotate(f"{k} steps" if k > 1 else "1 step", (1e6 * seconds[k], values[k]),
-                          textcoords="offset points", xytext=(6, 7), fontsize=10)
-    axes.plot(1e6 * seconds["encoder"], predicted, color=plots.COLOURS[7], marker="*", markersize=18,
+    for k in {1, 5, as_good, done}:
+        axes.annotate(f"{k} steps" if k > 1 else "1 step", (1e6 * seconds[k], values[k]),
+                      textcoords="offset points", xytext=(6, 7), fontsize=10)
+    axes.plot(1e6 * seconds["encoder"], predicted, color=figures.COLOURS[7], marker="*", markersize=18,
               linestyle="none", label="the encoder")
-    axes.axhline(zero, color=plots.COLOURS[9], linestyle="--", label="h = 0, no atoms")
+    axes.axhline(zero, color=figures.COLOURS[9], linestyle="--", label="the code h = 0")
     axes.set_xscale("log")
     lowest, highest = (1e6 * f(seconds.values()) for f in (min, max))
     ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if lowest / 2 < m * 10**e < highest]
@@ -175,8 +161,5 @@ def draw_time(report, values, seconds, predicted, zero, gain, as_good, done):
              ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(loc="center right", frameon=False)
-    report.save(fig, "time.png")
-
-
-if __name__ == "__main__":
-    run(main)
+    run.save(fig, "time.png", "the objective over the time that inference has had: a falling curve; the "
+             "encoder, a star below its beginning, is nearly as low as its end")
