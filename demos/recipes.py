@@ -1,18 +1,21 @@
 """Models that several demos look at, each trained once for all of them.
 
 A recipe's model is trained by the first demo that asks for it and found by the next, in
-OUT/recipes/. The file is named after everything that made it: the settings, the recipe's text and
-all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale model.
+OUT/recipes/. The file is named after everything that made it: the data, the settings, the recipe's text
+and all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale model.
 It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
 """
 
 import hashlib
 import inspect
 import json
+import zlib
 from pathlib import Path
 
+import numpy as np
+
 import tinyae
-from tinyae import models, optim
+from tinyae import distributions, models, nn, ops, optim, penalties
 
 
 def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", batch_size=128, lr=None, epochs=None):
@@ -30,10 +33,27 @@ def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", bat
     return model, history
 
 
+def contractive_autoencoder(run, x, weight, tied=True, code=256):
+    """h = σ(x W + b) with the penalty λ ‖∂h/∂x‖²_F of that weight, trained on the rows of x (N, D).
+
+    The decoder has the encoder's weights (Rifai et al. 2011), or, if not tied, weights of its own. For
+    every λ training begins with the same weights and sees the same batches.
+    """
+    rng = run.rng("weights")
+    encoder = nn.mlp(x.shape[1], code, rng=rng, output=ops.sigmoid)
+    decoder = nn.Tied(encoder.layers[0]) if tied else nn.Dense(code, x.shape[1], rng=rng, init="glorot")
+    model = models.Autoencoder(encoder, decoder, distributions.Bernoulli,
+                               penalties=[penalties.jacobian(weight, "closed")])
+    trained(run, contractive_autoencoder, {"weight": weight, "tied": tied, "code": code}, model, x,
+            lr=optim.falling(5e-3, 1e-3), epochs=run.epochs,
+            what=f"λ = {weight:g}" + ("" if tied else ", a decoder with weights of its own"))
+    return model
+
+
 def trained(run, recipe, settings, model, x, *, epochs, **options):
     """Train the model by `run.fit`, or find it trained; its history."""
-    everything = {**settings, "epochs": epochs, "examples": len(x), "seed": run.seed, "data": run.data,
-                  "device": run.device}
+    everything = {**settings, "epochs": epochs, "examples": [len(x), zlib.crc32(np.ascontiguousarray(x))],
+                  "seed": run.seed, "data": run.data, "device": run.device}
     name = f"{recipe.__name__}-{digest(everything, recipe)}.npz"
     path = run.out / "recipes" / name
     if run.options.fresh:
