@@ -15,6 +15,13 @@ from demos.catalogue import CHAPTERS, catalogue
 from demos.results import VERDICTS, asked, duration, number, plural, read, summary, write_text
 
 TITLE = "What the lectures claim, measured"
+LECTURES = {
+    "L1": "Autoencoders and representation learning",
+    "L2": "PCA, deep and variational autoencoders",
+    "L3": "Notes on Deep Learning, chapter 14",
+    "L4": "Deep representations and deep generative models",
+    "L5": "Representation learning, convolutional and variational autoencoders",
+}
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # a PNG file begins with this, its width and its height
 DENSITY = 1.5  # a figure's pixels for each of the page's: its words are then as large as those around it
 
@@ -24,16 +31,17 @@ def write(out):
 
     A file that is not as a demo writes it is left out, and named at the end of the page.
     """
-    demos, times, broken = [], [], []
+    demos, times, broken, known = [], [], [], list(catalogue())
     for path in sorted(out.glob("*/metrics.json")):
         try:
             demos.append(read(path))
             times.append(path.stat().st_mtime)
         except (OSError, ValueError) as error:
             broken.append(str(error).replace(f"{out}{os.sep}", ""))
+    demos.sort(key=lambda m: known.index(m["demo"]) if m["demo"] in known else len(known))
     parts = [(chapter, [m for m in demos if m["chapter"] == chapter]) for chapter in CHAPTERS]
     parts = [(chapter, found) for chapter, found in parts if found]
-    missing = [name for name in catalogue() if name not in {m["demo"] for m in demos}]
+    missing = [name for name in known if name not in {m["demo"] for m in demos}]
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "index.html", f"""\
 <!DOCTYPE html>
@@ -127,7 +135,7 @@ def article(out, m):
 
 
 def figure(folder, f):
-    """A figure with its title; it leads to the picture itself."""
+    """A figure, which has its title in it; it leads to the picture itself."""
     try:
         with open(folder / f["file"], "rb") as file:
             head = file.read(24)
@@ -138,8 +146,7 @@ def figure(folder, f):
     width, height = (round(pixels / DENSITY) for pixels in struct.unpack(">II", head[16:]))
     source = address(folder, f)
     return (f'<figure>\n<a href="{source}"><img src="{source}" alt="{escape(f["alt"])}" width="{width}" '
-            f'height="{height}" loading="lazy"></a>\n'
-            f'<figcaption>{escape(f["title"])}</figcaption>\n</figure>')
+            f'height="{height}" loading="lazy"></a>\n</figure>')
 
 
 def row(claim):
@@ -178,8 +185,8 @@ def address(folder, part):
 
 
 def foot(missing, broken):
-    """What is not on the page, and why."""
-    lines = []
+    """The names of the lectures; and what is not on the page, and why."""
+    lines = [f"<p>{'; '.join(f'{short}: {name}' for short, name in LECTURES.items())}.</p>"]
     if missing:
         lines += [f"<p>No results here from: {', '.join(missing)}.</p>"]
     if broken:
@@ -215,7 +222,6 @@ article { margin: 2.5rem 0 3.5rem; }
 .name a { text-decoration: none; }
 figure { margin: 1.5rem 0; }
 figure img { display: block; max-width: 100%; height: auto; }
-figcaption { max-width: 44rem; margin-top: .4rem; font-style: italic; }
 .claims { list-style: none; margin: 1.25rem 0; padding: 0; border-bottom: 1px solid var(--line); }
 .claims li { display: grid; grid-template-columns: 7rem 1fr 11rem; column-gap: 1.25rem; align-items: baseline;
   padding: .6rem 0; border-top: 1px solid var(--line); }

@@ -217,9 +217,9 @@ class Run:
         return status
 
 
-DRAWN = {"strokes": data.strokes}
-LABEL = {"strokes": "digit"}
-REAL = {"mnist": data.load_mnist}
+DRAWN = {"strokes": data.strokes, "faces": data.faces}
+LABEL = {"strokes": "digit", "faces": "identity"}  # the factor that is the label of a drawn image
+REAL = {"mnist": data.load_mnist, "fashion": data.load_fashion_mnist, "cifar10": data.load_cifar10}
 
 
 def some(images, labels, n, rng):

@@ -1,6 +1,12 @@
 """The engine: Tensor, primitive, grad, backward, no_grad, and the choice of NumPy or CuPy."""
 
+import copy
 import gc
+import inspect
+import math
+import operator
+import pickle
+import pydoc
 import sys
 import threading
 import types
@@ -9,7 +15,8 @@ import weakref
 import numpy as np
 import pytest
 
-from tinyae import Tensor, grad, gradcheck, no_grad, ops, primitive
+import tinyae
+from tinyae import Tensor, changed, grad, gradcheck, nn, no_grad, ops, primitive
 from tinyae.autodiff import PRIMITIVES
 from tinyae.forensics import first_nonfinite
 from tinyae.backend import array_module, device_module, device_of, keep_freed_memory, to_device
@@ -177,6 +184,16 @@ REFUSED = {  # what is done, the exception, what its text must hold
     "list of Tensors": (lambda: np.array([X, X]), TypeError, r"\.numpy\(\)"),
     "truth of many": (lambda: bool(X > 1), ValueError, "ambiguous"),
     "item of many": (lambda: X.item(), ValueError, "size 1"),
+    "number of many": (lambda: float(X), ValueError, r"shape \(3,\).*size 1, not 3"),
+    "function of math": (lambda: math.exp(X), ValueError, "ops.exp and not math.exp"),
+    "format of many": (lambda: f"{X:.2f}", ValueError, r"shape \(3,\)"),
+    "NumPy's ufunc": (lambda: np.tanh(X), TypeError, "np.tanh does not take a Tensor.*use ops.tanh"),
+    "NumPy's reduction": (lambda: np.sum(X), TypeError, "np.sum.*use ops.sum"),
+    "NumPy's function of a list": (lambda: np.concatenate([X, X]), TypeError, "use ops.concatenate"),
+    "NumPy's function that we lack": (lambda: np.cumsum(X), TypeError, r"no ops.cumsum.*\.numpy\(\)"),
+    "NumPy's ufunc that we lack": (lambda: np.arctan(X), TypeError, "no ops.arctan"),
+    "NumPy's reduction by a ufunc": (lambda: np.add.reduce(X), TypeError, "np.add"),
+    "an array += a Tensor": (lambda: operator.iadd(np.ones(3), X), TypeError, r"a = a \+ x"),
     "len of a scalar": (lambda: len(Tensor(1.0)), TypeError, "unsized"),
     "iteration over a scalar": (lambda: list(Tensor(1.0)), TypeError, "unsized|0-d"),
 }
@@ -772,3 +789,225 @@ def test_a_forgotten_create_graph_warns():
     g = grad(x**3, x)
     with pytest.warns(UserWarning, match="create_graph=True"):
         assert grad(g, x).data == 0
+
+
+WRONG_RULES = {  # the body, its rules, what the error must say
+    "too few arguments": (lambda a, b: a * b, [lambda g, y, a: g, lambda g, y, a, b: g],
+                          r"rule 0 must take \(g, y, a, b\), not \(g, y, a\)"),
+    "without y": (lambda a: a * 2, [lambda g, a: 2 * g], r"rule 0 must take \(g, y, a\), not \(g, a\)"),
+    "without a parameter": (lambda a, axis=0: a, [lambda g, y, a: g], r"must take \(g, y, a, axis\)"),
+    "without the number": (lambda *xs, axis: xs[0], [lambda g, y, *xs: g],
+                           r"must take \(i, g, y, \*xs, axis\)"),
+    "too many rules": (lambda a: a * 2, [lambda g, y, a: g] * 2, "takes 1 arguments.*given 2 rules"),
+}
+
+
+@pytest.mark.parametrize("body, rules, text", WRONG_RULES.values(), ids=WRONG_RULES)
+def test_a_rule_with_other_arguments_is_refused_at_once(body, rules, text):
+    body.__name__ = "mine"
+    with pytest.raises(TypeError, match=f"mine.*{text}"):
+        primitive(body).defvjp(*rules)
+
+
+def test_a_body_that_returns_nothing_is_named():
+    @primitive
+    def forgets(x):
+        x * 2
+
+    forgets.defvjp(lambda g, y, x: 2 * g)
+    with pytest.raises(TypeError, match="forgets: the body returned None; it must return an array"):
+        forgets(Tensor([1.0]))
+
+
+# None in place of a rule.
+
+
+def gate():
+    """a b as a primitive whose second input has no gradient."""
+    @primitive
+    def gate(a, b):
+        return a * b
+
+    gate.defvjp(lambda g, y, a, b: g * b, None)
+    return gate
+
+
+def test_an_input_without_a_gradient_gets_none_and_is_not_walked_into():
+    x, w = scalar(2), scalar(3)
+    behind = ops.exp(w)
+    y = gate()(x, behind)
+    assert grad(y, x).item() == behind.item()
+    assert grad(y, w).item() == grad(y, behind).item() == 0
+    assert not any(isinstance(i, Tensor) and i.node for i in y.node.inputs)
+    g = grad(y * y, x, create_graph=True)  # = 2 x b²
+    assert grad(g, [x, w])[0].item() == pytest.approx(2 * behind.item() ** 2) and grad(g, w).item() == 0
+
+
+def test_an_input_may_be_both():
+    x = scalar(3)
+    assert grad(gate()(x, x), x).item() == 3
+
+
+def test_a_result_of_inputs_without_gradients_keeps_no_history():
+    x = scalar(3)
+    with pytest.warns(UserWarning, match="no history"):
+        y = gate()(2.0, x)
+        assert y.node is None and not y.requires_grad and grad(y, x).item() == 0
+    for constant in x > 2, ops.sign(x), ops.argmax(x):
+        assert constant.node is None and not constant.requires_grad
+
+
+def test_a_condition_gets_no_gradient():
+    x = leaf(-1, 2)
+    assert grad(ops.sum(ops.where(x, x, 3 * x)), x).tolist() == [1, 1]
+
+
+# What was changed in place.
+
+
+def test_a_change_between_forward_and_backward_is_refused():
+    w, x = leaf(1, 2), leaf(3, 4)
+    loss, other = ops.sum(w**3), ops.sum(x * x)
+    w.data -= 1
+    changed(w)
+    for backward in lambda: grad(loss, w), loss.backward:
+        with pytest.raises(RuntimeError, match=r"power was computed with .* shape \(2,\).*changed in place"):
+            backward()
+    assert w.grad is None
+    assert grad(other, x).tolist() == [6, 8]  # another graph
+    assert grad(ops.sum(w**3), w).tolist() == [0, 3]  # and one made afterwards
+
+
+def test_a_change_matters_only_to_the_rules_that_are_needed():
+    w, x = leaf(1, 2), leaf(3, 4)
+    y = ops.exp(w)
+    loss = ops.sum(y * x)
+    changed(w)
+    assert grad(loss, y).tolist() == [3, 4]
+    with pytest.raises(RuntimeError, match="exp"):
+        grad(loss, [y, w])
+
+
+def test_a_changed_constant_and_a_changed_result_are_seen():
+    x, c = leaf(1, 2), Tensor(np.ones(2))
+    y = x * c
+    loss = ops.sum(ops.exp(y))
+    changed(c)
+    with pytest.raises(RuntimeError, match="multiply"):
+        grad(loss, x)
+    loss = ops.sum(ops.exp(x))
+    changed(loss.node.inputs[0])
+    with pytest.raises(RuntimeError, match="exp"):
+        grad(loss, x)
+
+
+def test_a_change_between_two_orders_is_refused():
+    x = leaf(2)
+    g = grad(ops.sum(x**3), x, create_graph=True)
+    changed(x)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        grad(g, x)
+
+
+def test_loading_a_state_is_a_change():
+    layer = nn.Dense(2, 1, rng=np.random.default_rng(0))
+    state, loss = layer.state_dict(), ops.sum(layer(Tensor(np.ones((3, 2), np.float32))) ** 2)
+    layer.load_state_dict(state)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        grad(loss, layer.parameters())
+
+
+def test_the_array_of_a_result_is_read_only_and_that_of_a_leaf_is_not():
+    x = leaf(1, 2)
+    y = x * x
+    with pytest.raises(ValueError, match="read-only"):
+        y.numpy()[0] = 5
+    assert grad(ops.sum(y * y), x).tolist() == [4, 32]
+    y.detach().numpy()[0] = 5  # whoever takes it out of its history means it
+    x.numpy()[0] = 7
+    assert x.data[0] == 7
+
+
+def test_threads_may_add_to_one_gradient():
+    x = leaf(1, 2)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        def work():
+            for _ in range(300):
+                ops.sum(x * 2).backward()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert x.grad.tolist() == [2400, 2400]
+
+
+# Operations as objects, and what people type.
+
+
+def test_an_operation_can_be_pickled_copied_and_asked_for_help():
+    assert pickle.loads(pickle.dumps(ops.tanh)) is ops.tanh
+    assert copy.deepcopy({"activation": ops.relu})["activation"] is ops.relu
+    assert str(inspect.signature(ops.sum)) == "(x, axis=None, *, keepdims=False)"
+    assert repr(ops.sum) == "<operation sum(x, axis=None, *, keepdims=False)>"
+    assert "Hyperbolic tangent" in pydoc.plain(pydoc.render_doc(ops.tanh))
+    listed = pydoc.plain(pydoc.render_doc(ops))
+    assert "tanh(x)\n        Hyperbolic tangent" in listed and "array_module" not in listed
+
+
+def test_the_public_names_of_ops():
+    assert sorted(dir(ops)) == sorted(ops.__all__) and len(set(ops.__all__)) == len(ops.__all__)
+    assert all(callable(getattr(ops, name)) and getattr(ops, name).__doc__ for name in ops.__all__)
+
+
+def test_an_operation_is_a_method_where_a_class_has_it():
+    class Layer:
+        activation = ops.negative
+
+    assert Layer.activation is ops.negative
+
+    class Number(Tensor):
+        negated = ops.negative
+
+    assert Number([2.0]).negated().item() == -2
+
+
+METHODS = {  # a method, and NumPy's way to the same
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh, "flatten": np.ravel, "argmax": np.argmax,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "sum": np.sum,
+    "mean": np.mean, "var": np.var, "max": np.max, "min": np.min, "tolist": np.ndarray.tolist, "__len__": len,
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(name):
+    x = np.array([[0.5, 2.0], [3.0, 0.25]])
+    y = getattr(Tensor(x), name)()
+    np.testing.assert_allclose(y.data if isinstance(y, Tensor) else y, METHODS[name](x), rtol=1e-15)
+
+
+def test_a_tensor_of_one_element_is_a_number():
+    x = Tensor(np.array([[2.5]]))
+    assert (int(x), float(x), x.item()) == (2, 2.5, 2.5)
+    assert (f"{x:.3f}", f"{x}") == ("2.500", "Tensor([[2.5]], float64)")
+    assert math.sqrt(Tensor(4.0)) == 2
+
+
+def test_masks():
+    x = leaf(-2, 0, 1, 3)
+    inside, even = (x > -1) & (x < 2), np.array([True, True, False, False])
+    assert inside.tolist() == [False, True, True, False] and (~inside).tolist() == [True, False, False, True]
+    assert (inside | even).tolist() == [True, True, True, False] == (even | inside).tolist()
+    assert (even & inside).tolist() == [False, True, False, False] and (inside & True).dtype == bool
+    assert not inside.requires_grad and x[inside].tolist() == [0, 1]
+    with pytest.raises(TypeError):
+        x & x
+
+
+def test_the_version():
+    assert tinyae.__version__.count(".") == 2

@@ -1,7 +1,13 @@
 """Checkpoints: what comes back is what was saved, or an error that names the file."""
 
+import copy
+import io
 import os
+import subprocess
+import sys
+import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,6 +155,111 @@ def test_flipped_bits(saved):
     assert noticed > len(whole) / 6
 
 
+def rewrite(path, change):
+    """Write the archive anew with its entries {name: bytes} changed, as another program would."""
+    with zipfile.ZipFile(path) as file:
+        entries = [(entry.filename, file.read(entry)) for entry in file.infolist()]
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in change(entries):
+            file.writestr(name, content)
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+CHANGED = {  # what a rewritten archive holds, and words of the refusal
+    "two arrays exchanged": (lambda e: [e[0], (e[1][0], e[2][1]), (e[2][0], e[1][1])],
+     "do not belong together"),
+    "one from elsewhere": (lambda e: [e[0], (e[1][0], npy(np.arange(4.0))), e[2]], "do not belong together"),
+    "other dtype": (lambda e: [e[0], (e[1][0], npy(np.arange(4))), e[2]], "do not belong together"),
+    "other shape": (lambda e: [e[0], (e[1][0], npy(np.zeros((2, 2)))), e[2]], "do not belong together"),
+    "one less": (lambda e: e[:2], "do not belong together"),
+    "one more": (lambda e: [*e, ("arrays/z.npy", e[1][1])], "do not belong together"),
+    "renamed": (lambda e: [e[0], ("arrays/z.npy", e[1][1]), e[2]], "do not belong together"),
+    "no header": (lambda e: e[1:], "entry header cannot be read"),
+    "a name twice": (lambda e: [*e, e[1]], "holds the entry arrays/a.npy twice"),
+    "the header twice": (lambda e: [*e, e[0]], "holds the entry header.npy twice"),
+    "no array": (lambda e: [*e, ("arrays/z.npy", b"hello")], "magic string"),
+    "no name of ours": (lambda e: [*e, ("z.npy", e[1][1])], "entry z.npy is neither the header nor an array"),
+    "short": (lambda e: [e[0], (e[1][0], e[1][1][:-1]), e[2]],
+     r"array a says that it is float64 of shape \(4,\), but"),
+    "long": (lambda e: [e[0], (e[1][0], e[1][1] + b"0"), e[2]],
+     r"array a says that it is .* but has 33 bytes"),
+    "huge": (lambda e: [e[0], (e[1][0], e[1][1].replace(b"(4,), ", b"(4" + b"0" * 5 + b",)")), e[2]],
+     "array a says"),
+    "objects": (lambda e: [e[0], (e[1][0], npy(np.array([Bomb()], object))), e[2]],
+     "array a says that it is object"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("change, message", CHANGED.values(), ids=CHANGED)
+def test_what_does_not_belong_together(tmp_path, change, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "c.npz"
+    checkpoint.save(path, {"a": np.zeros(4), "b": np.ones(4)}, {"epoch": 3})
+    rewrite(path, lambda entries: entries)
+    assert checkpoint.load(path)[1] == {"epoch": 3}  # the rewriting itself does no harm
+    rewrite(path, change)
+    with pytest.raises(ValueError, match=f"{path} is not a whole tinyae checkpoint.*{message}"):
+        checkpoint.load(path)
+    assert os.listdir() == ["c.npz"]
+
+
+def test_meta_belongs_to_the_arrays(saved):
+    def change(entries):
+        (name, header), *arrays = entries
+        text = str(np.load(io.BytesIO(header)))
+        assert '"epoch": 3' in text
+        return [(name, npy(np.array(text.replace('"epoch": 3', '"epoch": 4')))), *arrays]
+
+    rewrite(saved, change)
+    with pytest.raises(ValueError, match="do not belong together"):
+        checkpoint.load(saved)
+
+
+def test_what_would_unpack_is_refused_before_it_is(saved):
+    """A file of 64 kB that says it holds 64 MB."""
+    with zipfile.ZipFile(saved, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("arrays/big.npy", npy(np.zeros(1 << 23)))
+    assert saved.stat().st_size < 1 << 17
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="entry arrays/big.npy is compressed, to unpack to 671"):
+            checkpoint.load(saved)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_entries_may_not_share_their_bytes(saved):
+    """Many names for the same bytes would take more memory than the file has."""
+    with zipfile.ZipFile(saved, "a") as file:
+        file.writestr("arrays/x.npy", npy(np.zeros(1000)))
+        for i in range(9):
+            copied = copy.copy(file.getinfo("arrays/x.npy"))
+            copied.filename = f"arrays/{i}.npy"
+            file.filelist.append(copied)
+    with pytest.raises(ValueError, match="its entries overlap"):
+        checkpoint.load(saved)
+
+
+def test_a_check_sees_the_kinds_before_an_array_is_read(saved, monkeypatch):
+    def refuse(kinds, meta):
+        assert kinds == {"w": (np.float64, (5,)), "empty": (np.float64, (0, 2))} and meta == {"epoch": 3}
+        raise ValueError("w is too long")
+
+    read = []
+    monkeypatch.setattr(checkpoint, "_read", lambda archive, name, real=checkpoint._read: (
+        read.append(name), real(archive, name))[1])
+    with pytest.raises(ValueError, match=f"^{saved}: w is too long"):
+        checkpoint.load(saved, refuse)
+    assert read == ["header"]
+
+
 # --- writing that fails --------------------------------------------------------------------------
 
 class Unwritable:
@@ -195,3 +306,27 @@ def test_a_leftover_does_no_harm(saved):
     checkpoint.save(saved, {"w": np.ones(1)}, {"epoch": 4})
     assert checkpoint.load(saved)[1] == {"epoch": 4}
     assert os.listdir(saved.parent) == [saved.name]
+
+
+SAVER = """
+import sys
+import numpy as np
+from tinyae import checkpoint
+for i in range(60):
+    checkpoint.save(sys.argv[1], {"w": np.full(20_000, float(sys.argv[2]))}, {"by": float(sys.argv[2])})
+"""
+
+
+def test_two_processes_that_save_on_one_path(tmp_path):
+    """Whatever is there at any moment is whole, and one of theirs."""
+    path = tmp_path / "c.npz"
+    checkpoint.save(path, {"w": np.full(20_000, 0.0)}, {"by": 0.0})
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
+    savers = [subprocess.Popen([sys.executable, "-c", SAVER, str(path), str(i)], env=env) for i in (1, 2)]
+    seen = set()
+    while any(saver.poll() is None for saver in savers):
+        arrays, meta = checkpoint.load(path)
+        assert (arrays["w"] == meta["by"]).all()
+        seen.add(meta["by"])
+    assert [saver.returncode for saver in savers] == [0, 0]
+    assert seen & {1.0, 2.0} and os.listdir(tmp_path) == ["c.npz"]

@@ -324,6 +324,108 @@ def test_progress_on_a_terminal_looks_at_the_loss_now_and_then(stand_in, monkeyp
     assert stand_in.to_host == 2 + 4
 
 
+def test_labels_take_the_way_of_the_examples(stand_in, monkeypatch):
+    """The order is sent once for both; what does not fit goes there batch by batch."""
+    seen = []
+
+    class Model(nn.Module):
+        def __init__(self):
+            self.scale = Tensor(np.ones((), np.float32), requires_grad=True)
+
+        def loss(self, x, labels, rng):
+            seen.append((x.device, labels.device, labels.dtype))
+            return self.scale * ops.sum(x), {}
+
+    labels = np.arange(40)
+    for free, expected in ((None, [1, 2]), (2 * labels.nbytes, [1 + 10, 2])):
+        if free is not None:  # the labels fit, the images do not
+            monkeypatch.setattr(strict_cupy.Memory, "free", free)
+        counts = []
+        for epochs in (2, 3):
+            model = Model().to("gpu")
+            stand_in.__init__()
+            training.fit(model, optim.SGD(model.parameters(), 0.0), (IMAGES[:40], labels), epochs=epochs,
+                         batch_size=4, rng=np.random.default_rng(2), stream=io.StringIO())
+            counts.append(np.array([stand_in.to_device, stand_in.to_host]))
+        assert (counts[1] - counts[0]).tolist() == expected
+    assert set(seen) == {("gpu", "gpu", labels.dtype)}
+
+
+class Duel(nn.Module):
+    """Two players: a generator of images, and a discriminator."""
+
+    def __init__(self):
+        rng = np.random.default_rng(1)
+        self.made = nn.Sequential(nn.Dense(3, 784, rng=rng), nn.Reshape(SHAPE), ops.sigmoid)
+        self.told = nn.Sequential(nn.Flatten(), nn.Dense(784, 8, rng=rng), ops.tanh, nn.Dense(8, 1, rng=rng))
+
+    def draw(self, x, rng):
+        return self.made(Tensor(rng.standard_normal((len(x), 3), dtype=x.dtype)))
+
+    def discriminator_loss(self, x, rng):
+        fake = ops.mean(ops.softplus(self.told(self.draw(x, rng).detach())))
+        return ops.mean(ops.softplus(-self.told(x))) + fake, {"fake": fake}
+
+    def generator_loss(self, x, rng):
+        return ops.mean(ops.softplus(-self.told(self.draw(x, rng)))), {}
+
+
+def fit_duel(device, epochs=2, model=None, **options):
+    model = (model or Duel()).to(device)
+    players = {"discriminator": optim.Adam(model.told.parameters(), 1e-2),
+               "generator": optim.Adam(model.made.parameters(), 1e-2)}
+    history = training.fit(model, players, IMAGES[:40], held_out=IMAGES[40:], epochs=epochs, batch_size=16,
+                           rng=np.random.default_rng(2), stream=io.StringIO(), **options)
+    return history, model.state_dict()
+
+
+def test_players_train_as_on_the_cpu(stand_in, tmp_path):
+    there, here = fit_duel("gpu"), fit_duel("cpu")
+    assert_same(there, here)
+    fit_duel("gpu", epochs=1, checkpoint=tmp_path / "c")
+    assert_same(fit_duel("cpu", checkpoint=tmp_path / "c", resume=True), here)
+
+
+def test_an_epoch_of_players_transfers_no_more(stand_in):
+    """Its order; the losses of all, whether each player's parameters are finite, and the held-out losses."""
+    counts = []
+    for epochs in (2, 3):
+        stand_in.__init__()
+        fit_duel("gpu", epochs)
+        counts.append(np.array([stand_in.to_device, stand_in.to_host]))
+    assert (counts[1] - counts[0]).tolist() == [1, 4]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_the_step_of_the_player_is_found(stand_in):
+    class Spoilt(Duel):
+        def generator_loss(self, x, rng):
+            loss, terms = super().generator_loss(x, rng)
+            self.step = getattr(self, "step", 0) + 1
+            return (loss + ops.sqrt(loss * 0) if self.step in (6, 9) else loss), terms
+
+    with pytest.raises(FloatingPointError, match="the gradient of made.* in epoch 2, step 2; "):
+        fit_duel("gpu", model=Spoilt())
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_averages_that_overflow_are_found_at_the_end_of_the_epoch(stand_in):
+    """A gradient too large for Adam leaves the parameters finite and an average infinite."""
+    class Steep(nn.Module):
+        def __init__(self):
+            self.scale, self.step = Tensor(np.ones((), np.float32), requires_grad=True), 0
+
+        def loss(self, x, rng):
+            self.step += 1
+            return self.scale * (1e25 if self.step in (2, 5) else 1.0), {}
+
+    with pytest.raises(FloatingPointError, match="of scale became too large in epoch 1, step 2: .*Adam"):
+        model = Steep().to("gpu")
+        training.fit(model, optim.Adam(model.parameters()), IMAGES[:40], epochs=1, batch_size=16,
+                     rng=np.random.default_rng(2), stream=io.StringIO())
+    assert model.scale.item() == pytest.approx(1 - 1e-3)
+
+
 # --- where something stops being finite ----------------------------------------------------------
 
 class Poisoned(models.Autoencoder):

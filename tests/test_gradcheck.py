@@ -302,3 +302,13 @@ def test_a_detached_factor_of_an_antisymmetric_rule_is_found():
     with pytest.raises(GradientError) as caught:
         gradcheck(cross, point)
     assert caught.value.order == 2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_body_that_changes_its_input_is_found(order):
+    def double(x):
+        x *= 2
+        return x + 0
+
+    with pytest.raises(ValueError, match="f changes input 0 in place.*return a new one"):
+        gradcheck(with_rules(double, lambda g, y, x: 2 * g), [ROW.copy()], order=order)

@@ -240,7 +240,7 @@ CASES = {
     "var": reduction("var", case(lambda F, x: x.var(0), (2, 3)), *arguments(
         "var", at((4,), ddof=1), at((2, 3), 1, ddof=1, keepdims=True))),
     "logsumexp": reduction("logsumexp"),
-    "softmax": arguments("softmax", at((3,)), at((2, 3), axis=None), at((2, 3), 0), at((2, 3), axis=1), at((0, 3)),
+    "softmax": arguments("softmax", at((3,)), at((2, 3), axis=None), at((2, 3), 0), at((2, 3), 1), at((0, 3)),
                          at((2, 1))),
     "log_softmax": arguments("log_softmax", at((3,)), at((2, 3), 0), at((0, 3)),
                              at((2, 3, 2), axis=-2)),
@@ -260,11 +260,13 @@ CASES = {
     ],
     "einsum": [
         *[case(lambda F, *xs, s=s: F.einsum(s, *xs), *shapes) for s, *shapes in [
-            ("i->", (3,)), ("i->i", (3,)), ("ij->ji", (2, 3)), ("ij->j", (2, 3)), ("ij->", (2, 3)), ("->", ()),
+            ("i->", (3,)), ("i->i", (3,)), ("ij->ji", (2, 3)), ("ij->j", (2, 3)), ("ij->", (2, 3)),
+            ("->", ()), ("ba", (2, 3)), ("ij , j -> i", (2, 3), (3,)),
             ("i,i->", (3,), (3,)), ("i,i->i", (3,), (3,)), ("i,j->ij", (2,), (3,)), ("i,j->", (2,), (3,)),
-            ("nd,md->nm", (2, 3), (4, 3)), ("ij,jk", (2, 3), (3, 2)), ("ba", (2, 3)), ("ij , j -> i", (2, 3), (3,)),
+            ("nd,md->nm", (2, 3), (4, 3)), ("ij,jk", (2, 3), (3, 2)),
             ("nij,njk->nik", (2, 2, 3), (2, 3, 1)), ("nhwc,cd->nhwd", (1, 2, 2, 3), (3, 2)),
-            ("i,ij,j->", (2,), (2, 3), (3,)), ("ij,ij,ij->i", (2, 3), (2, 3), (2, 3)), ("ij,k->kj", (2, 3), (2,)),
+            ("i,ij,j->", (2,), (2, 3), (3,)), ("ij,ij,ij->i", (2, 3), (2, 3), (2, 3)),
+            ("ij,k->kj", (2, 3), (2,)),
             (",i->i", (), (3,)), ("ij,jk->ik", (0, 2), (2, 3)), ("ij,jk->ik", (2, 0), (0, 3)),
         ]],
         case(lambda F, x: F.einsum("ij,ij->j", x, x), (2, 3)),
@@ -328,7 +330,8 @@ CASES = {
 # Primitives that the public function of another name is made of.
 COVERED_BY = {"join": "concatenate", "matrix_product": "matmul", "contract": "einsum"}
 COMPARISONS = ["equal", "not_equal", "greater", "greater_equal", "less", "less_equal"]
-CONSTANT = COMPARISONS + ["bitwise_and", "bitwise_or", "invert", "isfinite", "sign", "argmax"]  # their derivative is zero, so nothing is recorded
+# Their derivative is zero, so nothing is recorded.
+CONSTANT = COMPARISONS + ["bitwise_and", "bitwise_or", "invert", "isfinite", "sign", "argmax"]
 
 ALL = [pytest.param(*c, id=f"{name}-{i}")
        for name, cases in CASES.items() for i, c in enumerate(cases)]
@@ -678,3 +681,251 @@ ERRORS = {  # what is done, the exception, what its text must hold
 def test_errors(do, exception, text):
     with pytest.raises(exception, match=f"(?s){text}"):
         do()
+
+
+EINSUM = {  # subscripts, shapes, what the error must say
+    "a letter twice": ("ii->i", [(2, 2)], "'ii'.*none of them twice"),
+    "a letter of the output twice": ("i->ii", [(2,)], "'ii'.*none of them twice"),
+    "an ellipsis": ("...i->i", [(2, 2)], r"'\.\.\.i'.*must be letters"),
+    "too few operands": ("ij,jk->ik", [(2, 2)], r"does not fit operands of the shapes \(2, 2\)"),
+    "too few letters": ("i->i", [(2, 2)], r"does not fit.*\(2, 2\)"),
+    "a letter from nowhere": ("i->ik", [(2,)], "does not fit"),
+    "two lengths": ("ij,jk->ik", [(2, 3), (2, 3)], "the axis j of 'ij,jk->ik' is 3 long.* and 2"),
+    "length one": ("i,i->i", [(3,), (1,)], "axis i"),
+}
+
+
+@pytest.mark.parametrize("subscripts, shapes, text", EINSUM.values(), ids=EINSUM)
+def test_einsum_refuses(subscripts, shapes, text):
+    with pytest.raises(ValueError, match=f"einsum: .*{text}"):
+        ops.einsum(subscripts, *map(draw, shapes))
+
+
+# Integers, numbers, half precision, nothing at all.
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i4", "u1", "?"])
+@pytest.mark.parametrize("name", ["softplus", "sigmoid"])
+def test_activations_of_integers(name, dtype):
+    x = np.array([0, 1, 3], dtype)
+    y = getattr(ops, name)(Tensor(x))
+    np.testing.assert_allclose(y.data, getattr(Reference, name)(x.astype(float)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["bernoulli_terms", "gaussian_kl_terms"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("a, b", [
+    (0.5, [0.25, 1]), ([0.25, 1], 0.5), (1, [0.25, 1]), ([0.25, 1], 1), (0.5, 0.25)])
+def test_likelihoods_of_numbers_keep_the_precision(name, dtype, a, b):
+    a, b = (Tensor(np.array(v, dtype)) if isinstance(v, list) else v for v in (a, b))
+    y = getattr(ops, name)(a, b)
+    expected = getattr(Reference(), name)(*(v.data if isinstance(v, Tensor) else v for v in (a, b)))
+    assert y.dtype == (dtype if y.ndim else np.float32)
+    np.testing.assert_allclose(y.data, expected, rtol=1e-6)
+
+
+def test_half_precision_averages_as_numpy_does():
+    x = Tensor(np.full((300, 300), 40000, np.float16), requires_grad=True)
+    assert ops.mean(x).item() == 40000 and ops.mean(x).dtype == np.float16
+    assert ops.mean(x * 0 + 10000).item() == 10000
+    assert ops.var(Tensor(np.tile(np.float16([100, -100]), 1000))).item() == 10000
+    assert np.isfinite(grad(ops.mean(x), x).data).all()
+
+
+NOTHING = Tensor(np.ones((0, 3)))
+EMPTY = {
+    "mean": (lambda: ops.mean(NOTHING), r"mean: expected more than 0 elements along axis None.*\(0, 3\)"),
+    "mean of an axis": (lambda: NOTHING.mean(0), "mean: .*axis 0"),
+    "var": (lambda: ops.var(NOTHING, 0), "var: .*more than 0"),
+    "var of one": (lambda: ops.var(np.ones((1, 3)), 0, ddof=1), "var: .*more than 1 elements.*got 1"),
+    "max": (lambda: ops.max(NOTHING), "zero-size"),
+    "softmax": (lambda: ops.softmax(NOTHING, 0), "zero-size"),
+}
+
+
+@pytest.mark.parametrize("do, text", EMPTY.values(), ids=EMPTY)
+def test_what_nothing_has_not(do, text):
+    with pytest.raises(ValueError, match=text):
+        do()
+
+
+# The sweep: signed zeros, numbers too small to be normal, ±1e±30, ties, the largest there are. Values and
+# gradients are those of a closed form in more digits.
+
+
+def extremes(dtype):
+    """The points that the precision has, from the least to the largest."""
+    limits = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        x = np.array([0.0, limits.smallest_subnormal, limits.tiny, 1e-30, 1e-3, 0.5, 1, 3, 20, 90, 1e30,
+                      limits.max], np.longdouble).astype(dtype)
+    x = x[np.isfinite(x)]
+    return np.concatenate([-x[::-1], x])
+
+
+def wide(x):
+    return x.astype(np.longdouble)
+
+
+def logistic(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+SMOOTH = {  # the value, its derivative, where it is defined
+    "negative": (lambda x: -x, lambda x: -np.ones_like(x), None),
+    "exp": (np.exp, np.exp, None),
+    "expm1": (np.expm1, np.exp, None),
+    "log": (np.log, lambda x: 1 / x, lambda x: x >= 0),
+    "log1p": (np.log1p, lambda x: 1 / (1 + x), lambda x: x >= -1),
+    "sqrt": (np.sqrt, lambda x: 0.5 / np.sqrt(x), lambda x: x >= 0),
+    "abs": (np.abs, np.sign, None),
+    "sin": (np.sin, np.cos, None),
+    "cos": (np.cos, lambda x: -np.sin(x), None),
+    "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2, None),
+    "sigmoid": (logistic, lambda x: logistic(x) * logistic(-x), None),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), logistic, None),
+    "relu": (lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0, None),
+    "leaky_relu": (lambda x: np.where(x > 0, x, 0.01 * x), lambda x: np.where(x > 0, 1, 0.01), None),
+    "sign": (np.sign, lambda x: 0 * x, None),
+}
+each_precision = pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+
+
+def assert_close(got, expected, dtype, absolute=0.0):
+    """Equal but for a few digits at the end, and but for what is below the normal numbers."""
+    eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(got, expected.astype(dtype), rtol=8 * eps, atol=tiny + 8 * absolute * eps)
+
+
+def swept(name, *arrays):
+    """The value at the arrays and, by the engine, the derivative of each element by each of its inputs."""
+    xs = [Tensor(x, requires_grad=True) for x in arrays]
+    with np.errstate(all="ignore"):
+        y = getattr(ops, name)(*xs)
+        gradients = grad(ops.sum(y), xs) if y.requires_grad else [Tensor(0 * x.data) for x in xs]
+    return y.data, [g.data for g in gradients]
+
+
+@each_precision
+@pytest.mark.parametrize("name", SMOOTH)
+def test_sweep(name, dtype):
+    value, slope, defined = SMOOTH[name]
+    x = extremes(dtype)
+    x = x if defined is None else x[defined(x)]
+    y, (g,) = swept(name, x)
+    with np.errstate(all="ignore"):
+        assert_close(y, value(wide(x)), dtype)
+        assert_close(g, slope(wide(x)), dtype, absolute=1.0)
+
+
+PAIRED = {  # the value, its two derivatives
+    "add": (lambda a, b: a + b, lambda a, b: (1 + 0 * a, 1 + 0 * a)),
+    "subtract": (lambda a, b: a - b, lambda a, b: (1 + 0 * a, 0 * a - 1)),
+    "multiply": (lambda a, b: a * b, lambda a, b: (b, a)),
+    "divide": (lambda a, b: a / b, lambda a, b: (1 / b, -a / b / b)),
+    "maximum": (np.maximum, lambda a, b: (((a > b) + 1.0 * (a >= b)) / 2, ((b > a) + 1.0 * (b >= a)) / 2)),
+    "minimum": (np.minimum, lambda a, b: (((a < b) + 1.0 * (a <= b)) / 2, ((b < a) + 1.0 * (b <= a)) / 2)),
+    "bernoulli_terms": (lambda a, b: np.maximum(a, 0) - a * b + np.log1p(np.exp(-np.abs(a))),
+                        lambda a, b: (logistic(a) - b, -a)),
+    "gaussian_kl_terms": (lambda a, b: a * a / 2 + (np.expm1(b) - b) / 2, lambda a, b: (a, np.expm1(b) / 2)),
+}
+
+
+@each_precision
+@pytest.mark.parametrize("name", PAIRED)
+def test_sweep_of_pairs(name, dtype):
+    value, slopes = PAIRED[name]
+    x = extremes(dtype)
+    other = np.array([0, 0.5, 1], dtype) if name == "bernoulli_terms" else x
+    a, b = (m.ravel() for m in np.meshgrid(x, other))
+    y, gradients = swept(name, a, b)
+    with np.errstate(all="ignore"):
+        lost = np.abs(b.astype(float)) < 1 if name == "gaussian_kl_terms" else 0.0  # of expm1(b) - b, digits
+        assert_close(y, value(wide(a), wide(b)), dtype, absolute=np.max(lost))
+        for g, expected in zip(gradients, slopes(wide(a), wide(b))):
+            assert_close(g, expected, dtype, absolute=name == "bernoulli_terms")
+
+
+@each_precision
+def test_sweep_of_infinities_that_tie(dtype):
+    a, b = (m.ravel() for m in np.meshgrid(*[np.array([-np.inf, 0, np.inf], dtype)] * 2))
+    for name in "maximum", "minimum":
+        value, slopes = PAIRED[name]
+        y, gradients = swept(name, a, b)
+        np.testing.assert_array_equal(y, value(a, b))
+        np.testing.assert_array_equal(gradients, slopes(a, b))
+
+
+@each_precision
+def test_sweep_of_powers(dtype):
+    x = np.array([0, 1e-30, 0.5, 1, 3, 1e30, np.finfo(dtype).max], np.longdouble).astype(np.float64)
+    x = x[x <= float(np.finfo(dtype).max)].astype(dtype)
+    a, b = (m.ravel() for m in np.meshgrid(x, np.concatenate([x, -x])))
+    y, (ga, gb) = swept("power", a, b)
+    with np.errstate(all="ignore"):
+        a, b = wide(a), wide(b)
+        assert_close(y, a**b, dtype)
+        assert_close(ga, np.where((a == 0) & (b == 0), 0, b * a ** (b - 1)), dtype)
+        assert_close(gb[a > 0], (a**b * np.log(a))[a > 0], dtype)
+
+
+def by_rows(name, x):
+    """The value of each row, and the gradient of a weighted sum of all."""
+    x = Tensor(x, requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = getattr(ops, name)(x, axis=1)
+        weights = np.array([1.0, -0.5, 0.25], y.dtype) if y.ndim == 2 else np.ones((), y.dtype)
+        return y.data, weights, grad(ops.sum(y * weights), x).data
+
+
+@each_precision
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp", "max", "min", "sum", "mean", "var"])
+def test_sweep_of_rows(name, dtype):
+    """Rows of three, in which numbers tie, are opposite, or are lost beside another."""
+    v = extremes(dtype)
+    size, limits = np.abs(wide(v)), np.finfo(dtype)
+    if name in ("sum", "mean"):  # whose sum is finite
+        v = v[size < wide(limits.max) / 4]
+    if name == "var":  # whose squares are normal numbers
+        v = v[(size == 0) | (size**2 > wide(limits.tiny)) & (size**2 < wide(limits.max) / 4)]
+    x = np.concatenate([np.stack(row, axis=1) for row in
+                        [(v, v, v), (v, v, 0 * v), (v, -v, 0 * v), (v, 1 + 0 * v, 2 + 0 * v)]])
+    y, weights, g = by_rows(name, x)
+    x, weights = wide(x), wide(weights)
+    with np.errstate(all="ignore"):
+        shifted = x - x.max(axis=1, keepdims=True)
+        total = np.exp(shifted).sum(axis=1, keepdims=True)
+        p = np.exp(shifted) / total
+        centred, size = x - x.mean(axis=1, keepdims=True), np.abs(x).max(axis=1, keepdims=True)
+        ties = {extreme: x == getattr(x, extreme)(axis=1, keepdims=True) for extreme in ("max", "min")}
+        value, gradient, absolute = {
+            "softmax": lambda: (p, p * (weights - (weights * p).sum(axis=1, keepdims=True)), 1.0),
+            "log_softmax": lambda: (shifted - np.log(total), weights - p * weights.sum(), 1.0),
+            "logsumexp": lambda: ((x.max(axis=1, keepdims=True) + np.log(total))[:, 0], p, 1.0),
+            "max": lambda: (x.max(axis=1), ties["max"] / ties["max"].sum(axis=1, keepdims=True), 0.0),
+            "min": lambda: (x.min(axis=1), ties["min"] / ties["min"].sum(axis=1, keepdims=True), 0.0),
+            "sum": lambda: (x.sum(axis=1), np.ones_like(x), 0.0),
+            "mean": lambda: (x.mean(axis=1), np.full_like(x, np.longdouble(1) / 3), 0.0),
+            "var": lambda: ((centred**2).mean(axis=1), 2 * centred / 3, 1.0),
+        }[name]()
+        if name == "var":  # is precise relative to the numbers' own size
+            size = np.where(size == 0, 1, size)
+            y, value, g, gradient = y / size[:, 0]**2, value / size[:, 0]**2, g / size, gradient / size
+        assert_close(y, value, dtype, absolute=absolute)
+        assert_close(g, gradient, dtype, absolute=absolute)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("large", [1e7, 1e8, 1e30])
+def test_softmax_of_large_equal_logits(large, dtype):
+    x = Tensor(np.array([large, large], dtype), requires_grad=True)
+    assert ops.softmax(x).tolist() == [0.5, 0.5]
+    np.testing.assert_allclose(ops.log_softmax(x).data, [-np.log(2)] * 2, rtol=1e-6)
+    assert grad(ops.logsumexp(x), x).tolist() == [0.5, 0.5]
+
+
+def test_gaussian_kl_terms_is_finite_where_the_value_is():
+    y = ops.gaussian_kl_terms(np.zeros(3, np.float32), np.array([-200, -1e30, 0], np.float32))
+    np.testing.assert_allclose(y.data, [99.5, 5e29, 0], rtol=1e-6)

@@ -256,7 +256,8 @@ def test_a_step_takes_the_gradients(method, loop, options):
 
 
 @pytest.mark.parametrize("make, error, message", [
-    (lambda ps: None, ValueError, r"no parameter has a gradient: call loss\.backward\(\) before the step, or give"),
+    (lambda ps: None, ValueError,
+     r"no parameter has a gradient: call loss\.backward\(\) before the step, or give"),
     (lambda ps: ps[:2], ValueError, "the optimiser has 3 parameters but got 2 gradients"),
     (lambda ps: [], ValueError, "3 parameters but got 0"),
     (lambda ps: [ps[1], ps[0], ps[2]], ValueError, r"gradient 0 has shape \(5,\), its parameter \(3, 4\)"),
@@ -316,8 +317,8 @@ def test_a_step_that_would_overflow_changes_nothing(make, size):
     if optimizer.moments == 1 and optimizer.momentum:
         optimizer.step(grads)  # as large as float32 goes, and not yet too large
     before, values = optimizer.state_dict(), [p.data.copy() for p in ps]
-    with pytest.raises(optim.NotFinite, match=r"parameter 1, of shape \(5,\), is too large for \w+ in float32; no"
-                       ) as caught:
+    message = r"parameter 1, of shape \(5,\), is too large for \w+ in float32; no parameter was changed"
+    with pytest.raises(optim.NotFinite, match=message) as caught:
         optimizer.step(grads)
     assert caught.value.index == 1 and not caught.value.gradient
     assert all(np.array_equal(p.data, v) for p, v in zip(ps, values))
@@ -413,3 +414,12 @@ def test_gradient_of_the_engine_stays_usable():
     p, = parameters([(3,)])
     optim.SGD([p], 0.1)
     assert np.allclose(grad(ops.sum(p * p), p).data, 2 * p.data)
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, 0.1), lambda p: optim.Adam(p)])
+def test_a_gradient_after_the_step_of_a_loss_from_before_it_is_an_error(make):
+    w = Tensor(np.ones(3), requires_grad=True)
+    optimizer, loss = make([w]), (w**3).sum()
+    optimizer.step(grad(loss, [w]))
+    with pytest.raises(RuntimeError, match="power was computed with a Tensor of shape .* changed in place"):
+        grad(loss, [w])

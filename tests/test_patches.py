@@ -370,3 +370,27 @@ def test_errors_name_the_mismatch(call, message):
     with pytest.raises(ValueError) as error:
         call()
     assert message in str(error.value)
+
+
+# The window.
+
+
+def test_a_window_knows_its_places_and_its_patches():
+    window = patches.Window.of("f", (2, 3), 2, (0, 1), 1)
+    assert window == ((2, 3), (2, 2), (0, 1), (1, 1)) and window.padding == (0, 1)
+    x = draw(1, 4, 5, 2)
+    places = window.places("f", x.shape)
+    padded, inside = window.bordered(x, x.shape)
+    inside[...] = x
+    assert places == (2, 3) and padded.shape == (1, 4, 7, 2)
+    np.testing.assert_array_equal(window.patches(padded, places), loop_unfold(x, (2, 3), 2, (0, 1)))
+
+
+@pytest.mark.parametrize("stride, dilation, apart", [
+    (1, 1, (1, 1)), (2, 1, (2, 2)), ((2, 3), 2, (1, 3)), (4, 6, (2, 2))])
+def test_entries_that_are_apart_never_meet_on_a_pixel(stride, dilation, apart):
+    window = patches.Window.of("f", 4, stride, 0, dilation)
+    assert window.apart() == apart
+    for s, d, n in zip(window.stride, window.dilation, apart):
+        lie_on = [{s * place + d * j for place in range(20)} for j in range(n + 1)]
+        assert all(not a & b for i, a in enumerate(lie_on[:n]) for b in lie_on[:i]) and lie_on[0] & lie_on[n]

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tinyae import Tensor, checkpoint, losses, models, nn, ops, optim, progress
+from tinyae import Tensor, checkpoint, grad, losses, models, nn, ops, optim, progress
 from tinyae.training import Interrupted, evaluate, fit
 
 TRAIN = np.random.default_rng(0).random((23, 6), dtype=np.float32)
@@ -38,6 +39,49 @@ def state(run):
     model, optimizer, rng = run
     arrays = {**model.state_dict(), **{f"optimizer {k}": v for k, v in optimizer.state_dict().items()}}
     return {k: v.tobytes() for k, v in arrays.items()}, repr(rng.bit_generator.state)
+
+
+class Duel(nn.Module):
+    """Two players on numbers: a generator scales and shifts noise, a discriminator tells it from data."""
+
+    def __init__(self, at_call=lambda model, loss: None):
+        rng = np.random.default_rng(3)
+        self.made, self.told = nn.Dense(1, 1, rng=rng), nn.Sequential(nn.Dense(1, 8, rng=rng), ops.tanh,
+                                                                    nn.Dense(8, 1, rng=rng))
+        self.at_call, self.calls = at_call, 0
+
+    def draw(self, x, rng):
+        return self.made(Tensor(rng.standard_normal(x.shape, dtype=x.dtype)))
+
+    def discriminator_loss(self, x, rng):
+        real = ops.mean(ops.softplus(-self.told(x)))
+        fake = ops.mean(ops.softplus(self.told(self.draw(x, rng).detach())))
+        return real + fake, {"real": real, "fake": fake}
+
+    def generator_loss(self, x, rng):
+        self.calls += 1
+        loss = ops.mean(ops.softplus(-self.told(self.draw(x, rng))))
+        changed = self.at_call(self, loss)
+        return (loss if changed is None else changed), {}
+
+
+NUMBERS = np.random.default_rng(7).normal(3.0, 0.5, (40, 1)).astype(np.float32)
+
+
+def duel(at_call=lambda model, loss: None, lr=0.03, order=("discriminator", "generator"), seed=5):
+    model = Duel(at_call)
+    parameters = {"discriminator": model.told.parameters(), "generator": model.made.parameters()}
+    optimizers = {name: optim.Adam(parameters[name], lr, (0.5, 0.9)) for name in order}
+    return model, optimizers, np.random.default_rng(seed)
+
+
+def play(run, epochs=3, **options):
+    return train(run, epochs, NUMBERS, **{"held_out": NUMBERS[:7], "batch_size": 9, **options})
+
+
+def duel_state(run):
+    model, optimizers, rng = run
+    return [state((model, optimizer, rng)) for optimizer in optimizers.values()]
 
 
 def timeless(history):
@@ -137,6 +181,218 @@ def test_noise_comes_from_the_seed():
     assert len({*first, *other}) == 2 * 2 * 5  # new in each batch, epoch and run
 
 
+def test_a_step_is_the_loop_of_the_docstring():
+    """A run by `fit` and one by hand have the same bits, where the order is made the same."""
+    run, by_hand = setup(), setup()
+    train(run, 2, held_out=None)
+    model, adam, rng = by_hand
+    rng.integers(2**32)
+    for _ in range(2):
+        order, noise = rng.permutation(23), np.random.default_rng(int(rng.integers(2**32)))
+        for start in range(0, 23, 5):
+            loss, _ = model.loss(Tensor(TRAIN[order[start : start + 5]]), noise)
+            adam.step(grad(loss, adam.params))
+    assert state(by_hand) == state(run)
+
+
+class Labelled(nn.Module):
+    """A classifier of three classes, which remembers what it was given."""
+
+    def __init__(self):
+        self.layer, self.seen = nn.Dense(6, 3, rng=np.random.default_rng(0)), []
+
+    def loss(self, x, labels, weights, rng):
+        self.seen.append((x.numpy().copy(), labels.numpy().copy(), weights.dtype))
+        scores = self.layer(x)
+        at = ops.sum(scores * np.eye(3, dtype=np.float32)[labels.numpy()], axis=1)
+        return ops.mean(ops.logsumexp(scores, axis=1) - at), {}
+
+
+def test_arrays_that_share_their_first_axis():
+    labels, weights = (3 * TRAIN[:, 0]).astype(int), np.ones((23, 2), bool)
+    model = Labelled()
+    history = train((model, optim.Adam(model.parameters(), 0.1), np.random.default_rng(0)), 20,
+                    (TRAIN, labels, weights), held_out=(TRAIN[:4], labels[:4], weights[:4]))
+    assert history[-1]["train"]["loss"] < 0.6 * history[0]["train"]["loss"]
+    of = {row.tobytes(): label for row, label in zip(TRAIN, labels)}
+    for x, y, dtype in model.seen:
+        assert y.dtype == labels.dtype and dtype == bool
+        assert [of[row.tobytes()] for row in x] == y.tolist()
+    before = model.layer.weight.numpy().copy()
+    found = evaluate(model, (TRAIN, labels, weights), None)
+    assert found["loss"] < history[0]["train"]["loss"] and np.array_equal(before, model.layer.weight.numpy())
+
+
+def test_a_file_mapped_into_memory_is_read_by_batches(tmp_path):
+    rows = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (4096, 2048))  # 32 MB
+    rows[:, 0] = 1
+
+    class Mean(nn.Module):
+        def __init__(self):
+            self.scale = Tensor(np.ones((), np.float32), requires_grad=True)
+
+        def loss(self, x, rng):
+            assert type(x.data) is np.ndarray
+            return ops.sum(x[:, 0]) * self.scale / len(x), {}
+
+    model = Mean()
+    run = model, optim.SGD(model.parameters(), 0.0), np.random.default_rng(0)
+    tracemalloc.start()
+    try:
+        history = train(run, 1, rows, held_out=rows[:500], batch_size=64)
+        assert tracemalloc.get_traced_memory()[1] < rows.nbytes / 4
+    finally:
+        tracemalloc.stop()
+    assert history[0]["train"] == history[0]["held_out"] == {"loss": 1.0}
+
+
+def test_the_rate_follows_its_schedule():
+    asked = []
+    run = linear(lr=lambda t: (asked.append(t), 0.01 * (1 - t))[1])
+    train(run, 3, held_out=None)
+    assert sorted(set(asked)) == pytest.approx(np.arange(15) / 15)
+    assert run[1].progress == asked[-1] == pytest.approx(14 / 15)
+
+
+# --- several players -----------------------------------------------------------------------------
+
+def test_players_are_updated_in_turn():
+    run, by_hand = duel(), duel()
+    history = play(run, 2)
+    model, optimizers, rng = by_hand
+    rng.integers(2**32)
+    for record in history:
+        order, noise = rng.permutation(40), np.random.default_rng(int(rng.integers(2**32)))
+        sums = {"discriminator": 0.0, "real": 0.0, "fake": 0.0, "generator": 0.0}
+        for start in range(0, 40, 9):
+            x = Tensor(NUMBERS[order[start : start + 9]])
+            for name, optimizer in optimizers.items():
+                loss, terms = getattr(model, f"{name}_loss")(x, noise)
+                for key, t in {name: loss, **terms}.items():
+                    sums[key] += t.item() * len(x)
+                optimizer.step(grad(loss, optimizer.params))
+        assert record["train"] == pytest.approx({key: total / 40 for key, total in sums.items()})
+        assert set(record["held_out"]) == set(sums)
+    assert duel_state(by_hand) == duel_state(run)
+
+
+def test_players_learn():
+    run = duel()
+    play(run, 120, held_out=None)
+    drawn = run[0].draw(Tensor(np.zeros((1000, 1), np.float32)), np.random.default_rng(0)).numpy()
+    assert abs(drawn.mean() - 3) < 1 < abs(Duel().draw(Tensor(np.zeros((1000, 1), np.float32)),
+                                                       np.random.default_rng(0)).numpy().mean() - 3)
+
+
+def test_a_duel_resumed_to_the_bit(tmp_path):
+    straight, stopped, resumed = duel(), duel(), duel(seed=9)
+    full = play(straight, 4)
+    play(stopped, 2, checkpoint=tmp_path / "c")
+    assert {"optimizer of discriminator/moment", "optimizer of generator/steps"} < set(
+        checkpoint.load(tmp_path / "c")[0])
+    assert timeless(play(resumed, 4, checkpoint=tmp_path / "c", resume=True)) == timeless(full)
+    assert duel_state(resumed) == duel_state(straight)
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda run: (run[0], {"generator": run[1]["generator"]}, run[2]),
+     "optimizer of discriminator is 'Adam' there"),
+    (lambda run: (run[0], {**run[1], "generator": optim.SGD(run[0].made.parameters(), 0.1)}, run[2]),
+     "optimizer of generator is 'Adam' there and 'SGD' here"),
+    (lambda run: duel(order=("generator", "discriminator")),
+     "players is .*disc.*gen.* there and .*gen.*disc.* here"),
+], ids=["one missing", "another method", "another order"])
+def test_a_checkpoint_of_other_players(tmp_path, change, message):
+    play(duel(), 1, checkpoint=tmp_path / "c")
+    run = change(duel(seed=9))
+    before = duel_state(run)
+    with pytest.raises(ValueError, match=message):
+        play(run, 2, checkpoint=tmp_path / "c", resume=True)
+    assert duel_state(run) == before
+
+
+def test_a_duel_interrupted(tmp_path, handler):
+    def press(model, loss):
+        if model.calls == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    run = duel(press)
+    with pytest.raises(Interrupted, match=r"stopped in epoch 2 after step 3; .*c holds epoch 1: resume"):
+        play(run, held_out=None, checkpoint=tmp_path / "c")
+    assert [optimizer.steps for optimizer in run[1].values()] == [8, 8]
+    resumed, straight = duel(), duel()
+    play(resumed, held_out=None, checkpoint=tmp_path / "c", resume=True)
+    play(straight, held_out=None)
+    assert duel_state(resumed) == duel_state(straight)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("spoil, message", [
+    (lambda loss: ops.log(loss * 0),
+     r"the generator_loss became -inf in epoch 2, step 3; the first .* log\(\(\)\)"),
+    (lambda loss: loss + ops.sqrt(loss * 0),
+     "the gradient of made.weight stopped being finite in epoch 2, step 3; "),
+    (lambda loss: loss * 1e30,
+     "the gradient of made.weight became too large in epoch 2, step 3: .* too large for Adam"),
+], ids=["loss", "gradient", "too large"])
+def test_the_player_whose_loss_breaks_is_named(spoil, message):
+    run = duel(lambda model, loss: spoil(loss) if model.calls == 8 else None)
+    with pytest.raises(FloatingPointError, match=message):
+        play(run, held_out=None)
+    assert [optimizer.steps for optimizer in run[1].values()] == [8, 7]
+    assert all(np.isfinite(p.data).all() for p in run[0].parameters())
+
+
+def test_evaluate_of_players():
+    model, _, rng = duel()
+    found = evaluate(model, NUMBERS, rng, players=("discriminator", "generator"))
+    assert set(found) == {"discriminator", "real", "fake", "generator"}
+    assert list(evaluate(model, NUMBERS, rng, players=["generator"])) == ["generator"]
+
+
+def test_progress_of_players():
+    stream = Terminal()
+    play(duel(), 2, stream=stream)
+    number = r"[\d.]+"
+    drawn = stream.getvalue().split("\r\033[K")
+    assert re.fullmatch(rf"epoch 2/2 █+ discriminator {number}, generator {number}, 0:00 left", drawn[-2])
+    terms = rf"discriminator {number}, real {number}, fake {number}, generator {number}"
+    assert re.fullmatch(rf"epoch 2/2: train {terms}; held-out {terms}; {number} s\n", drawn[-1])
+
+
+@pytest.mark.parametrize("make, error, message", [
+    (lambda m: {}, TypeError, "optimizer must be an optimiser .* or a dict"),
+    (lambda m: [optim.Adam(m.parameters())], TypeError, "optimizer must be an optimiser"),
+    (lambda m: m.parameters(), TypeError, "optimizer must be an optimiser"),
+    (lambda m: {"critic": optim.Adam(m.parameters())}, TypeError,
+     r"Duel needs a method critic_loss\(x, rng\)"),
+    (lambda m: {"loss": optim.Adam(m.parameters())}, ValueError, 'a player cannot be called "loss"'),
+    (lambda m: optim.Adam(m.parameters()), TypeError, r"Duel needs a method loss\(x, rng\)"),
+    (lambda m: {name: optim.Adam(m.parameters()) for name in ("discriminator", "generator")}, RuntimeError,
+     "has been given a new array"),
+    (lambda m: {"discriminator": optim.Adam(m.told.parameters()),
+                "generator": optim.Adam([Tensor(np.ones(2), requires_grad=True)])}, ValueError,
+     "the players must share one precision and device, not float32 on the cpu, float64 on the cpu"),
+])
+def test_bad_players(make, error, message):
+    model, _, rng = duel()
+    with pytest.raises(error, match=message):
+        play((model, make(model), rng))
+
+
+@pytest.mark.parametrize("terms, message", [
+    ({"discriminator"}, "discriminator and generator both have a term 'discriminator'"),
+    ({"real"}, "discriminator and generator both have a term 'real'"),
+    ({"generator"}, "a term of the generator is called 'generator' too"),
+])
+def test_names_of_terms_are_not_taken_twice(terms, message):
+    model, optimizers, rng = duel()
+    loss = model.generator_loss
+    model.generator_loss = lambda x, rng: (loss(x, rng)[0], {name: loss(x, rng)[0] for name in terms})
+    with pytest.raises(ValueError, match=message):
+        play((model, optimizers, rng))
+
+
 def test_held_out_noise_is_the_same_each_time():
     model, _, rng = setup()
     first, second = train((model, optim.SGD(model.parameters(), 0), rng), 2)
@@ -191,6 +447,33 @@ def test_resuming_what_is_done(tmp_path):
     assert (tmp_path / "c").read_bytes() == before
 
 
+def test_resuming_a_longer_run(tmp_path):
+    train(setup(), 3, checkpoint=tmp_path / "c")
+    run = setup(seed=9)
+    before = state(run)
+    with pytest.raises(ValueError, match="c: it holds 3 epochs already, more than the 2 asked for"):
+        train(run, 2, checkpoint=tmp_path / "c", resume=True)
+    assert state(run) == before
+
+
+def test_resuming_with_a_schedule(tmp_path):
+    """It must end when it was meant to; a number for a rate leaves the end open."""
+    def scheduled(seed=2):
+        model, _, rng = setup(seed)
+        return model, optim.Adam(model.parameters(), optim.one_cycle(0.02)), rng
+
+    straight, stopped, resumed = scheduled(), scheduled(), scheduled(9)
+    full = train(straight, 4)
+    stopped[0].loss = lambda x, rng, loss=stopped[0].loss: (
+        signal.raise_signal(signal.SIGINT) if stopped[1].steps == 12 else None, loss(x, rng))[1]
+    with pytest.raises(Interrupted):
+        train(stopped, 4, checkpoint=tmp_path / "c")
+    with pytest.raises(ValueError, match="c: it belongs to another run: epochs is 4 there and 5 here"):
+        train(scheduled(), 5, checkpoint=tmp_path / "c", resume=True)
+    assert timeless(train(resumed, 4, checkpoint=tmp_path / "c", resume=True)) == timeless(full)
+    assert state(resumed) == state(straight)
+
+
 OTHERS = {  # what differs: the run's arguments, fit's options, words in the message
     "settings": ({}, {"settings": {"beta": 4.0}}, "beta is 1.0 there and 4.0 here"),
     "a setting more": ({}, {"settings": {"beta": 1.0, "depth": 2}}, "depth is None there and 2 here"),
@@ -228,6 +511,138 @@ def test_a_checkpoint_with_wrong_arrays(tmp_path, name, spoil):
     with pytest.raises(ValueError, match="does not fit"):
         train(run, 2, checkpoint=tmp_path / "c", resume=True)
     assert state(run)[0] == before
+
+
+def in_meta(**entries):
+    return lambda arrays, meta: (arrays, {**meta, **entries})
+
+
+def in_rng(change, **entries):
+    return lambda arrays, meta: (arrays, {**meta, "rng": change({**meta["rng"], **entries})})
+
+
+def in_record(change):
+    def apply(arrays, meta):
+        change(meta["history"][1])
+        return arrays, meta
+    return apply
+
+
+def with_array(name, change):
+    return lambda arrays, meta: ({**arrays, name: change(arrays[name].copy())}, meta)
+
+
+def poked(value):
+    def poke(array):
+        array.reshape(-1)[-1] = value
+        return array
+    return poke
+
+
+def without(name):
+    return lambda arrays, meta: ({k: v for k, v in arrays.items() if k != name},
+                                 {k: v for k, v in meta.items() if k != name})
+
+
+WEIGHT = "model/encoder.layers.1.weight"
+DAMAGED = {  # how arrays and meta are changed, and the entry that the refusal names
+    **{f"no {name}": (without(name), name) for name in (
+        "settings", "evaluation_seed", "kinds", "rng", WEIGHT, "optimizer/steps", "optimizer/moment")},
+    **{f"{name} is {value!r}": (in_meta(**{name: value}), name) for name in (
+        "settings", "evaluation_seed", "kinds", "rng", "history") for value in (None, 1.5, "text", [], True)},
+    "an entry more": (in_meta(extra=1), "extra"),
+    "seed below": (in_meta(evaluation_seed=-1), "evaluation_seed"),
+    "seed above": (in_meta(evaluation_seed=2**32), "evaluation_seed"),
+    "rng empty": (in_meta(rng={}), "rng"),
+    "unknown generator": (in_rng(dict, bit_generator="Dice"), "rng"),
+    "other generator": (in_rng(dict, bit_generator="MT19937"), "rng"),
+    "rng without state": (in_rng(lambda rng: {k: v for k, v in rng.items() if k != "state"}), "rng"),
+    "rng of text": (in_rng(dict, state="abc"), "rng"),
+    "rng of a fraction": (in_rng(dict, state={"state": 0.5, "inc": 1}), "rng"),
+    "rng negative": (in_rng(dict, state={"state": -1, "inc": 1}), "rng"),
+    "rng too large": (in_rng(dict, state={"state": 2**128, "inc": 1}), "rng"),
+    "rng with more": (in_rng(dict, more=1), "rng"),
+    "history is a dict": (in_meta(history={"epoch": 1}), "history"),
+    "history too short": (lambda arrays, meta: (arrays, {**meta, "history": meta["history"][1:]}),
+     r"history\[0\]"),
+    "history doubled": (lambda arrays, meta: (arrays, {**meta, "history": meta["history"] * 2}),
+     r"history\[2\]"),
+    "history of numbers": (in_meta(history=[1, 2]), r"history\[0\]"),
+    "record without train": (in_record(lambda r: r.pop("train")), r"history\[1\]"),
+    "record without seconds": (in_record(lambda r: r.pop("seconds")), r"history\[1\]"),
+    "record without loss": (in_record(lambda r: r["train"].pop("loss")), r"history\[1\]"),
+    "record of text": (in_record(lambda r: r["held_out"].update(kl="1.0")), r"history\[1\]"),
+    "record of another epoch": (in_record(lambda r: r.update(epoch=3)), r"history\[1\]"),
+    "record with more": (in_record(lambda r: r.update(more=3)), r"history\[1\]"),
+    **{f"steps {n}": (with_array("optimizer/steps", poked(n)), "optimizer/steps")
+       for n in (-1, -5, 0, 9, 2**62)},
+    "steps of another type": (with_array("optimizer/steps", lambda a: a.astype(float)), "optimizer/steps"),
+    **{f"{value} in {name}": (with_array(name, poked(value)), name)
+       for name in (WEIGHT, "optimizer/moment") for value in (np.nan, np.inf)},
+    "an array of another type": (with_array(WEIGHT, lambda a: a.astype(np.float64)), WEIGHT),
+    "an array turned": (with_array(WEIGHT, np.transpose), WEIGHT),
+    "an array more": (lambda arrays, meta: ({**arrays, "model/extra": np.zeros(2)}, meta), "model/extra"),
+}
+
+
+@pytest.mark.parametrize("change, entry", DAMAGED.values(), ids=DAMAGED)
+def test_resuming_is_all_or_nothing(tmp_path, change, entry):
+    """Every refusal is a ValueError that names the file and the entry, and nothing has changed."""
+    path = tmp_path / "c.npz"
+    train(setup(), 2, checkpoint=path, settings={"beta": 1.0})
+    checkpoint.save(path, *change(*checkpoint.load(path)))
+    run, file = setup(seed=9), path.read_bytes()
+    before = state(run)
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}: .*{entry}"):
+        train(run, 4, checkpoint=path, resume=True, settings={"beta": 1.0})
+    assert state(run) == before and path.read_bytes() == file
+
+
+@pytest.mark.parametrize("name, change", [
+    ("MT19937", lambda rng: rng["state"].update(pos=10**6)),
+    ("MT19937", lambda rng: rng["state"].update(pos=-1)),
+    ("MT19937", lambda rng: rng["state"]["key"].pop()), ("Philox", lambda rng: rng.update(buffer_pos=10**6)),
+    ("Philox", lambda rng: rng["buffer"].pop()), ("SFC64", lambda rng: rng["state"].update(state=[1]))])
+def test_the_state_of_each_generator_is_checked(tmp_path, name, change):
+    """Some of them would read beyond their memory later on."""
+    train(setup(generator=GENERATORS[name]), 1, checkpoint=tmp_path / "c")
+    arrays, meta = checkpoint.load(tmp_path / "c")
+    change(meta["rng"])
+    checkpoint.save(tmp_path / "c", arrays, meta)
+    run = setup(seed=9, generator=GENERATORS[name])
+    before = state(run)
+    with pytest.raises(ValueError, match=f"c: rng is no state of {name}"):
+        train(run, 2, checkpoint=tmp_path / "c", resume=True)
+    assert state(run) == before
+
+
+def test_arrays_too_large_are_refused_unread(tmp_path):
+    """What the run needs is known from its headers: 32 MB are not read to find that they do not fit."""
+    train(setup(), 1, checkpoint=tmp_path / "c")
+    arrays, meta = checkpoint.load(tmp_path / "c")
+    checkpoint.save(tmp_path / "c", {**arrays, WEIGHT: np.zeros((1 << 11, 1 << 11))}, meta)
+    del arrays
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"is float64 of shape \(2048, 2048\), the run's is float32"):
+            train(setup(), 2, checkpoint=tmp_path / "c", resume=True)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_failure_while_loading_takes_all_of_it_back(tmp_path, monkeypatch):
+    play(duel(), 1, checkpoint=tmp_path / "c")
+    run = duel(seed=9)
+    before = duel_state(run)
+
+    def fail(state):
+        raise MemoryError("the GPU is full")
+
+    monkeypatch.setattr(run[1]["generator"], "load_state_dict", fail)
+    with pytest.raises(MemoryError):
+        play(run, 2, checkpoint=tmp_path / "c", resume=True)
+    assert duel_state(run) == before
 
 
 @pytest.mark.parametrize("meta", [None, {}, [1], {"format": 1}])
@@ -357,7 +772,8 @@ def handler():
 
 
 @pytest.mark.parametrize("at, where, advice", [
-    (3, "stopped in epoch 1 after step 3", "no epoch of this run was complete, so it has written no checkpoint: start"),
+    (3, "stopped in epoch 1 after step 3",
+     "no epoch of this run was complete, so it has written no checkpoint: start"),
     (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume the run to go on from there"),
     (10, "stopped in epoch 2 after step 5", "c holds epoch 1"),
 ])
@@ -477,6 +893,15 @@ def test_bad_data():
     ({"examples": TRAIN[:0]}, r"train must be .* at least one example, not float32 of shape \(0, 6\)"),
     ({"examples": np.float32(1)}, r"train must be"),
     ({"held_out": TRAIN[:0]}, "held_out must be"),
+    ({"examples": ()}, "train is an empty tuple"),
+    ({"examples": (TRAIN, TRAIN[:3])}, r"arrays of train must share .* shapes \(23, 6\), \(3, 6\)"),
+    ({"examples": (np.arange(23), TRAIN)}, r"train\[0\] must be a floating-point array .* not int64"),
+    ({"examples": (TRAIN, ["a"] * 23)}, r"train\[1\] must be an array of numbers .* not list"),
+    ({"examples": (TRAIN, np.array(["a"] * 23))}, r"train\[1\] must be an array of numbers .* not <U1"),
+    ({"examples": TRAIN.astype(np.float64)},
+     r"train is float64 and the model float32.*\.astype\(np\.float32\)"),
+    ({"examples": (TRAIN, TRAIN.astype(np.float64))}, r"train\[1\] is float64 and the model float32"),
+    ({"held_out": HELD_OUT.astype(np.float64)}, "held_out is float64 and the model float32"),
     ({"held_out": [[0.5] * 6]}, "held_out must be .* not list"),
     ({"epochs": -1}, "epochs must not be negative"),
     ({"batch_size": 0}, "batch_size at least 1"),
@@ -496,6 +921,37 @@ def test_bad_generator(rng):
     model, optimizer, _ = setup()
     with pytest.raises(TypeError, match="rng must be a numpy.random.Generator, such as"):
         train((model, optimizer, rng))
+
+
+BATCH_LOSS = {  # what a loss returns, from the right loss, and words of the refusal
+    "no pair": (lambda loss: loss,
+     r"loss must return \(loss, terms\), .* it returned a Tensor of shape \(\)"),
+    "nothing": (lambda loss: None, "it returned NoneType"),
+    "a number": (lambda loss: (loss.item(), {}), r"it returned \(float, \{\}\)"),
+    "a number as term": (lambda loss: (loss, {"error": 1.0}),
+     r"it returned \(a Tensor of shape \(\), \{'error': float\}\)"),
+    "three": (lambda loss: (loss, loss, {}),
+     r"it returned \(a Tensor of shape \(\), a Tensor of shape \(\), \{\}\)"),
+    "no mean": (lambda loss: (loss + np.ones(5, np.float32), {}),
+     r"it returned \(a Tensor of shape \(5,\), \{\}\)"),
+    "terms in a list": (lambda loss: (loss, [loss]), r"it returned \(a Tensor of shape \(\), list\)"),
+}
+
+
+@pytest.mark.parametrize("change, message", BATCH_LOSS.values(), ids=BATCH_LOSS)
+def test_a_loss_that_is_none(change, message):
+    run = linear()
+    loss = run[0].loss
+    run[0].loss = lambda x, rng: change(loss(x, rng)[0])
+    with pytest.raises(TypeError, match=message):
+        train(run)
+
+
+def test_a_loss_without_history():
+    run = linear()
+    run[0].loss = lambda x, rng: (losses.mse(x, x), {})
+    with pytest.raises(ValueError, match="loss returned a loss that was not computed from any parameter"):
+        train(run)
 
 
 # --- progress ------------------------------------------------------------------------------------

@@ -31,35 +31,6 @@ from .backend import array_module, device_of, to_device
 ops = None  # the package tinyae.ops, which is built on this file, and once imported puts itself here
 
 
-def _use_ours(name):
-    """What to say to a call of NumPy's function of that name on a Tensor."""
-    instead = f"use ops.{name}" if name in ops.__all__ else f"there is no ops.{name}; the values are in .numpy()"
-    return f"np.{name} does not take a Tensor, since it would lose its gradient: {instead}"
-
-
-OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal", "less",
-             "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
-
-
-class _AskedByNumPy:
-    """`Tensor.__array_ufunc__`, NumPy's question what to do with a Tensor in one of its functions.
-
-    NumPy asks the class, and is told to compute `array + Tensor` as we do, and of `np.tanh(Tensor)` which
-    function to use. CuPy asks the instance; None leaves the operator to the Tensor.
-    """
-
-    def __get__(self, tensor, kind):
-        return self.answer if tensor is None else None
-
-    @staticmethod
-    def answer(tensor, function, method, *inputs, **options):
-        if function.__name__ in OPERATORS and method == "__call__" and not options:
-            return getattr(ops, function.__name__)(*inputs)
-        if options.get("out"):
-            raise TypeError("an array cannot take a Tensor in place: write a = a + x, not a += x")
-        raise TypeError(_use_ours(function.__name__))
-
-
 class Tensor:
     """An array, and the record of how it was computed.
 
@@ -201,7 +172,6 @@ class Tensor:
     def __array_function__(self, function, types, args, kwargs):
         raise TypeError(_use_ours(function.__name__))
 
-    __array_ufunc__ = _AskedByNumPy()
     __array_priority__ = 1000  # CuPy's way to ask which side an operator is left to
 
     # The values, with and without their history.
@@ -252,6 +222,38 @@ _accumulating = threading.Lock()  # or of two threads that add to one `grad`, on
 
 def _is_no_array(other):
     return other is None or isinstance(other, str)
+
+
+def _use_ours(name):
+    """What to say to a call of NumPy's function of that name on a Tensor."""
+    ours = f"use ops.{name}" if name in ops.__all__ else f"there is no ops.{name}; the values are in .numpy()"
+    return f"np.{name} does not take a Tensor, since it would lose its gradient: {ours}"
+
+
+OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal", "less",
+             "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
+
+
+class _AskedByNumPy:
+    """`Tensor.__array_ufunc__`, NumPy's question what to do with a Tensor in one of its functions.
+
+    NumPy asks the class, and is told to compute `array + Tensor` as we do, and of `np.tanh(Tensor)` which
+    function to use. CuPy asks the instance; None leaves the operator to the Tensor.
+    """
+
+    def __get__(self, tensor, kind):
+        return self.answer if tensor is None else None
+
+    @staticmethod
+    def answer(tensor, function, method, *inputs, **options):
+        if function.__name__ in OPERATORS and method == "__call__" and not options:
+            return getattr(ops, function.__name__)(*inputs)
+        if options.get("out"):
+            raise TypeError("an array cannot take a Tensor in place: write a = a + x, not a += x")
+        raise TypeError(_use_ours(function.__name__))
+
+
+Tensor.__array_ufunc__ = _AskedByNumPy()
 
 
 def _as_array(data):
@@ -368,6 +370,7 @@ class Operation:
         self.constants = ()  # the inputs without a gradient, by number
 
     def __call__(self, *args, **params):
+        """What the body makes of the arrays, with its history where an input requires a gradient."""
         if len(args) != self.count:
             args, params = self._bind(args, params)
         inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
@@ -406,22 +409,22 @@ class Operation:
 
     def defvjp(self, *rules):
         """Give the rule for each input, in their order; None for an input that has no gradient."""
-        inputs = list(self.signature.parameters)[: len(rules)]
-        params = dict.fromkeys(list(self.signature.parameters)[len(rules):])
+        names = [("*" if p.kind is p.VAR_POSITIONAL else "") + name
+                 for name, p in self.signature.parameters.items()]
+        inputs, params = names[: len(rules)], names[len(rules):]
         if len(inputs) < len(rules):
             raise TypeError(f"{self.__name__} takes {len(inputs)} arguments, but defvjp was given "
                             f"{len(rules)} rules; there is one for each input")
         call = ["i"] * self.variadic + ["g", "y", *inputs]
         for i, rule in enumerate(rules):
             try:
-                rule is None or inspect.signature(rule).bind(*call, **params)
+                rule is None or inspect.signature(rule).bind(*call, **dict.fromkeys(params))
             except TypeError as error:
-                expected = ", ".join([*call, *params])
-                raise TypeError(f"{self.__name__}: rule {i} must take ({expected}), "
+                raise TypeError(f"{self.__name__}: rule {i} must take ({', '.join([*call, *params])}), "
                                 f"not {inspect.signature(rule)}: {error}") from None
         self.rules = rules
-        self.count = None if self.variadic else len(rules)
         self.rule = (lambda i: functools.partial(rules[0], i)) if self.variadic else rules.__getitem__
+        self.count = None if self.variadic else len(rules)
         self.constants = tuple(i for i, rule in enumerate(rules) if rule is None)
 
     def _bind(self, args, params):
@@ -468,22 +471,6 @@ def _explain_mixed_devices(operation, arrays, error):
             f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
             "move them to one with .to(device)"
         ) from error
-
-
-def _explain_mixed_devices(operation, arrays, error):
-    places = [device_of(a) for a in arrays if hasattr(a, "dtype")]
-    if len(set(places)) > 1:
-        raise TypeError(
-            f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
-            "move them to one with .to(device)"
-        ) from error
-
-
-def _operand(x):
-    """An argument as a Tensor, or as a Python number."""
-    if isinstance(x, np.generic):
-        return x.item()
-    return x if isinstance(x, (float, int)) else Tensor(x)
 
 
 def grad(output, inputs, grad_output=None, create_graph=False):
@@ -556,10 +543,12 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
 def _refuse_changed(tensors, needed):
     """Raise an error where a rule would read values that were changed after its operation saw them."""
     for y in tensors:
-        if y.node and y.node.number > _last_change:
+        if y.node is None or needed.isdisjoint(map(id, y.node.inputs)):
+            continue  # no rule of it will run
+        if y.node.number > _last_change:
             break  # oldest first: whatever follows was made after the last change of any Tensor
-        for x in (*y.node.inputs, y) if y.node else ():
-            if isinstance(x, Tensor) and x.version > y.node.number and id(y) in needed:
+        for x in (*y.node.inputs, y):
+            if isinstance(x, Tensor) and x.version > y.node.number:
                 raise RuntimeError(
                     f"{y.node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
                     "were changed in place since (by an optimiser's step, say): its gradient would be wrong. "

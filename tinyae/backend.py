@@ -98,7 +98,7 @@ def keep_freed_memory():
     CuPy's memory pool does on the GPU what this does on the CPU.
 
     The setting is for the whole process, so it is a function to call, not an effect of importing.
-    `training.fit` and the demos call it.
+    `training.fit`, `data.faces` and the demos call it.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -8,6 +8,8 @@ A derivative can be had without any rule, from the function alone, by the centra
 about ten digits in float64, which is plenty to tell a right rule from a wrong one.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from . import ops
@@ -51,7 +53,7 @@ def gradcheck(f, inputs, order=2):
 
     Returns the worst relative error. Raises GradientError with the worst entries where the engine
     is wrong, NotDifferentiable where the point is at fault, and ValueError where f is not finite
-    there or gives two answers to one question (a random generator inside f, say).
+    there, gives two answers to one question (a random generator inside f, say) or changes an input.
     """
     tensors = [Tensor(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
     if not tensors or order < 1:
@@ -63,9 +65,14 @@ def gradcheck(f, inputs, order=2):
 
 def _check(f, arrays, names, order, level):
     rng = np.random.default_rng(level)  # not the weights of the level below, which are inputs here
+    before = [a.copy() for a in arrays]
     outputs = [_values(f, arrays), _values(f, arrays)]
     if not all(np.isfinite(a).all() for a in outputs[0]):
         raise ValueError("gradcheck: f is NaN or infinite at the inputs")
+    for name, a, b in zip(names, arrays, before):
+        if (a != b).any():
+            raise ValueError(f"gradcheck: f changes {name} in place; the body of a primitive must leave its "
+                             "arrays as they are and return a new one")
     if any((a != b).any() for a, b in zip(*outputs)):
         raise ValueError("gradcheck: f gives different values for the same inputs; fix its randomness")
     weights = [rng.standard_normal(y.shape) for y in outputs[0]]
@@ -86,8 +93,9 @@ def _check(f, arrays, names, order, level):
             coarse = sum(_one_sided_differences(f, arrays, i, weights, 4 * STEP)) / 2
             slack = noise + 2 * np.abs(coarse - expected)
             unit = weights[0].item() if [v.size for v in weights] == [1] else 1.0
-            slopes = [slope / unit for slope in (expected, got, backward, forward)]
-            raise _failure(names[i], level, i, error, slack / abs(unit), *slopes, weighted=unit == 1.0)
+            raise _failure(Disagreement(
+                names[i], level, i, error, slack / abs(unit), expected=expected / unit, got=got / unit,
+                backward=backward / unit, forward=forward / unit, weighted=unit == 1.0))
         worst = max(worst, error.max(initial=0.0))
     if order == 1:
         return float(worst)
@@ -139,39 +147,62 @@ def _one_sided_differences(f, arrays, i, weights, step=STEP):
     return backward, forward
 
 
-def _failure(name, level, i, error, slack, expected, got, backward, forward, weighted):
-    """The exception for a failed check, with a report that says what to look at."""
-    wrong = ~(error <= TOLERANCE)
+class Disagreement(NamedTuple):
+    """A derivative with respect to one input, by the engine and by differences; arrays of its shape.
+
+    name, order, input    which derivative it is
+    error, slack          the relative error, and how far the differences change with the step
+    expected, got         by central differences, and by the engine
+    backward, forward     the slopes a step below and a step above each entry
+    weighted              whether it is that of Σ v y, not of y itself
+    """
+
+    name: str
+    order: int
+    input: int
+    error: np.ndarray
+    slack: np.ndarray
+    expected: np.ndarray
+    got: np.ndarray
+    backward: np.ndarray
+    forward: np.ndarray
+    weighted: bool
+
+
+def _failure(d):
+    """The exception for a Disagreement, with a report that says what to look at."""
+    expected, got = d.expected, d.got
+    wrong = ~(d.error <= TOLERANCE)
     # With a kink between x - h and x + h the derivative may be anything from one slope to the other.
-    low, high = np.minimum(backward, forward) - slack, np.maximum(backward, forward) + slack
+    low, high = np.minimum(d.backward, d.forward) - d.slack, np.maximum(d.backward, d.forward) + d.slack
     kink = wrong & ((low <= got) & (got <= high) | ~np.isfinite(low + high))
     blamed = wrong & ~kink
-    what = "gradient" if level == 1 else f"derivative of order {level}"
-    note = ["(The slopes are those of Σ v y, with fixed random weights v for the outputs y.)"] * weighted
+    what = "gradient" if d.order == 1 else f"derivative of order {d.order}"
+    note = ["(The slopes are those of Σ v y, with fixed random weights v for the outputs y.)"] * d.weighted
 
     def table(head, chosen, *columns):
         """The worst five of the chosen entries."""
-        badness = np.where(chosen, np.nan_to_num(error, nan=np.inf), -np.inf)
+        badness = np.where(chosen, np.nan_to_num(d.error, nan=np.inf), -np.inf)
         worst = np.argsort(-badness, axis=None, kind="stable")[: min(5, chosen.sum())]
         rows = [("entry", *head)]
         for k in worst:
-            entry = ", ".join(str(int(j)) for j in np.unravel_index(k, error.shape))
+            entry = ", ".join(str(int(j)) for j in np.unravel_index(k, d.error.shape))
             rows.append((f"[{entry}]", *(f"{column.flat[k]:.6g}" for column in columns)))
         return ["  " + "".join(f"{cell:>16}" for cell in row) for row in rows]
 
     if not blamed.any():
-        lines = [f"f is not differentiable at this point: {name}, shape {expected.shape}, has a kink "
+        lines = [f"f is not differentiable at this point: {d.name}, shape {expected.shape}, has a kink "
                  f"or a jump within a step at {kink.sum()} of {kink.size} entries. The {what}:",
-                 *table(("slope below", "slope above", "engine"), kink, backward, forward, got), *note,
+                 *table(("slope below", "slope above", "engine"), kink, d.backward, d.forward, got), *note,
                  "This says nothing against the rule. Check it at a point farther from the kink."]
-        return NotDifferentiable("\n".join(lines), level, i, expected, got, wrong)
+        return NotDifferentiable("\n".join(lines), d.order, d.input, expected, got, wrong)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = got / expected
-    lines = [f"the {what} with respect to {name}, shape {expected.shape}, is wrong in {blamed.sum()} of "
+    lines = [f"the {what} with respect to {d.name}, shape {expected.shape}, is wrong in {blamed.sum()} of "
              f"{blamed.size} entries. The worst:",
              *table(("expected", "got", "got / expected"), blamed, expected, got, ratio), *note]
-    if level > 1 and not got.any():
+    if d.order > 1 and not got.any():
         lines.append("The engine's are all zero: a rule that uses NumPy, .data or detach has no history.")
     if kink.any():
         lines.append(f"({kink.sum()} more lie at a kink of f, and are not counted.)")
-    return GradientError("\n".join(lines), level, i, expected, got, blamed)
+    return GradientError("\n".join(lines), d.order, d.input, expected, got, blamed)

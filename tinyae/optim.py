@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .autodiff import Tensor
+from .autodiff import Tensor, changed
 from .backend import array_module, to_device
 
 BLOCK = 3 << 14  # elements: 192 kB of float32, so that a block of each of five arrays fits a core's cache
@@ -79,7 +79,8 @@ class Optimizer:
             for a in range(0, p.size, length):
                 n = min(length, p.size - a)
                 block = slice(start + a, start + a + n)
-                self.blocks.append(Block(i, slice(a, a + n), self.flat[block], self.moment[:, block], scratch[:n]))
+                part, values, moments = slice(a, a + n), self.flat[block], self.moment[:, block]
+                self.blocks.append(Block(i, part, values, moments, scratch[:n]))
             start += p.size
 
     @property
@@ -124,7 +125,8 @@ class Optimizer:
             restore()
             shape = self.params[broken].shape
             raise NotFinite(f"the gradient of parameter {broken}, of shape {shape}, is too large for "
-                            f"{type(self).__name__} in {self.flat.dtype}; no parameter was changed", broken, False)
+                            f"{type(self).__name__} in {self.flat.dtype}; no parameter was changed",
+                            broken, gradient=False)
 
     def _step(self, gradients, rate):
         self.steps += 1
@@ -133,6 +135,7 @@ class Optimizer:
                 values = block.values
                 values *= 1 - rate * self.weight_decay
             self._update(block, gradients[block.index][block.part], rate)
+        changed(*self.params)
 
     def _rows(self, grads):
         """The gradient of each parameter as one row of numbers, in the parameters' precision."""
@@ -148,14 +151,14 @@ class Optimizer:
         else:
             _check_fit(grads, self.params)
         zeros = array_module(self.flat).zeros_like
-        return [zeros(p.data).reshape(-1) if g is None else g.data.reshape(-1).astype(p.data.dtype, copy=False)
-                for p, g in zip(self.params, grads)]
+        rows = [(zeros(p.data) if g is None else g.data).reshape(-1) for p, g in zip(self.params, grads)]
+        return [row.astype(self.flat.dtype, copy=False) for row in rows]
 
     def _check_gradients(self, gradients):
         for i, g in enumerate(gradients):
             if not array_module(g).isfinite(g).all():
                 raise NotFinite(f"a gradient is NaN or infinite, that of parameter {i}, of shape "
-                                f"{self.params[i].shape}; no parameter was changed", i, True)
+                                f"{self.params[i].shape}; no parameter was changed", i, gradient=True)
 
     def _clipped(self, gradients):
         """The gradients, scaled down to the norm `clip_norm` where theirs is larger."""
@@ -226,8 +229,8 @@ def _check_parameters(params):
         if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
             raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
         if p.dtype == np.float16:
-            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is 0 "
-                             "and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
+            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is "
+                             "0 and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
     if len({id(p) for p in params}) < len(params):
         raise ValueError("a parameter is given twice")
     if len({(p.dtype, p.device) for p in params}) > 1:
@@ -332,7 +335,8 @@ class Adam(Optimizer):
 @functools.cache
 def _adam_kernel(cupy):
     """The same update as one kernel on the GPU, where every operation costs some microseconds to start."""
-    inputs = "T g, T beta1, T share1, T beta2, T share2, T rate, T eps"  # share = 1 - beta, before rounding to T
+    # share is 1 - beta, as it is before beta is rounded to the precision T
+    inputs = "T g, T beta1, T share1, T beta2, T share2, T rate, T eps"
     return cupy.ElementwiseKernel(inputs, "T m, T v, T p", """
         m = beta1 * m + share1 * g;
         v = beta2 * v + share2 * g * g;
@@ -349,7 +353,7 @@ def falling(*rates, parts=3):
     more rates than parts.
     """
     if not 1 <= len(rates) <= parts:
-        raise ValueError(f"falling: expected 1 to {parts} rates, as many as there are parts, got {len(rates)}")
+        raise ValueError(f"falling: expected 1 to {parts} rates, one for each part, got {len(rates)}")
 
     def schedule(t):
         k = math.floor(t * parts + 1e-9) - (parts - len(rates))  # t = 2/3 has a rounding error

@@ -14,15 +14,15 @@ from .optim import Optimizer
 
 
 class Player:
-    """A loss of the model and the optimiser that minimises it. The only player of a model is called "loss"."""
+    """A loss of the model and the optimiser that minimises it. A model's only player is called "loss"."""
 
     def __init__(self, model, name, optimizer=None):
         self.name, self.optimizer = name, optimizer
         self.method = "loss" if name == "loss" else f"{name}_loss"
         self.loss = getattr(model, self.method, None)
         if not callable(self.loss):
-            raise TypeError(f"{type(model).__name__} needs a method {self.method}(x, rng) to be trained, which "
-                            "returns the loss and a dict of its terms")
+            raise TypeError(f"{type(model).__name__} needs a method {self.method}(x, rng) to be trained, "
+                            "which returns the loss and a dict of its terms")
 
     def evaluate(self, batch, rng):
         """The loss of a batch and its terms by name, Tensors of one element."""
@@ -30,13 +30,11 @@ class Player:
         pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)
         numbers = [result[0], *result[1].values()] if pair else []
         if not pair or not all(isinstance(t, Tensor) and t.size == 1 for t in numbers):
-            raise TypeError(f"{self.method} must return (loss, terms), a Tensor of one element and a dict of such "
-                            "Tensors by name, which may be empty; it returned "
-                            + ("(" + ", ".join(map(_kind, result)) + ")" if isinstance(result, tuple)
-                               else _kind(result)))
+            raise TypeError(f"{self.method} must return (loss, terms), a Tensor of one element and a dict of "
+                            f"such Tensors by name, which may be empty; it returned {_kind(result)}")
         if is_recording() and not result[0].requires_grad:
-            raise ValueError(f"{self.method} returned a loss that was not computed from any parameter, so that "
-                             "there is nothing to minimise")
+            raise ValueError(f"{self.method} returned a loss that was not computed from any parameter, so "
+                             "that there is nothing to minimise")
         return result
 
 
@@ -46,8 +44,8 @@ def players_of(model, optimizer):
         return [Player(model, "loss", optimizer)]
     if not isinstance(optimizer, dict) or not optimizer or not all(
             isinstance(name, str) and isinstance(o, Optimizer) for name, o in optimizer.items()):
-        raise TypeError("optimizer must be an optimiser such as optim.Adam(model.parameters()), or a dict of one "
-                        f"for each player by its name, not {optimizer!r}")
+        raise TypeError("optimizer must be an optimiser such as optim.Adam(model.parameters()), or a dict of "
+                        f"one for each player by its name, not {optimizer!r}")
     if "loss" in optimizer:
         raise ValueError('a player cannot be called "loss": its loss would be model.loss_loss')
     kinds = {f"{o.flat.dtype} on the {o.params[0].device}" for o in optimizer.values()}
@@ -57,6 +55,9 @@ def players_of(model, optimizer):
 
 
 def _kind(x):
+    """What a value is, in words: types, and shapes of Tensors."""
+    if isinstance(x, tuple):
+        return "(" + ", ".join(map(_kind, x)) + ")"
     if isinstance(x, dict):
         return "{" + ", ".join(f"{name!r}: {_kind(value)}" for name, value in x.items()) + "}"
     return f"a Tensor of shape {x.shape}" if isinstance(x, Tensor) else type(x).__name__

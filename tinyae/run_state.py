@@ -22,15 +22,19 @@ from .interrupt import Interrupted
 
 
 class Run:
-    """A model, its players, the source of randomness and the history of the epochs; saved and loaded together."""
+    """A model, its players, the source of randomness and the history; saved and loaded together."""
 
-    def __init__(self, model, players, rng, path, settings):
-        self.model, self.players, self.rng = model, players, rng
+    def __init__(self, model, players, rng, path, settings, epochs):
+        self.model, self.players, self.rng, self.path, self.epochs = model, players, rng, path, epochs
         self.device = players[0].optimizer.params[0].device
-        self.path, self.settings = path, checkpoints.as_saved(settings)
+        if any(callable(player.optimizer.lr) for player in players):  # a schedule has to know where it ends
+            settings = {**settings, "epochs": epochs}
+        self.settings = checkpoints.as_saved(settings)
         self.history, self.evaluation_seed = [], None
         self.kinds = {"rng": type(rng.bit_generator).__name__, **{
             f"optimizer{_of(player)}": type(player.optimizer).__name__ for player in players}}
+        if len(players) > 1:
+            self.kinds["players"] = [player.name for player in players]  # their order matters
 
     def snapshot(self):
         """A function that puts everything that a step changes back to what it is now."""
@@ -50,22 +54,27 @@ class Run:
         """Whether every parameter is, and every running average."""
         return all(player.optimizer.is_finite() for player in self.players)
 
+    def begin(self):
+        """Draw what a fresh run needs."""
+        self.evaluation_seed = int(self.rng.integers(2**32))
+
     def save(self):
         """Write the whole state to the checkpoint, if one was asked for."""
         if self.path is None:
             return
-        arrays = {prefix + name: value for prefix, part in self._parts() for name, value in part.state_dict().items()}
+        arrays = {prefix + name: value for prefix, part in self._parts()
+                  for name, value in part.state_dict().items()}
         checkpoints.save(self.path, arrays, {
             "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
             "kinds": self.kinds, "rng": self.rng.bit_generator.state,
         })
 
-    def load(self, epochs):
-        """Take the state from the checkpoint of a run of the same kind, which has at most so many epochs.
+    def load(self):
+        """Take the state from the checkpoint of a run of the same kind, which has not more epochs.
 
         Raises FileNotFoundError or a ValueError that names the file and the entry, and changes nothing.
         """
-        arrays, meta = checkpoints.load(self.path, lambda kinds, meta: self._check(kinds, meta, epochs))
+        arrays, meta = checkpoints.load(self.path, self._check)
         states = {prefix: _part(arrays, prefix) for prefix, _ in self._parts()}
         try:
             self._check_values(states, meta)
@@ -87,8 +96,8 @@ class Run:
         for player in self.players:
             yield f"optimizer{_of(player)}/", player.optimizer
 
-    def _check(self, kinds, meta, epochs):
-        """Raise ValueError unless the meta and the kinds {name: (dtype, shape)} of the arrays are this run's."""
+    def _check(self, kinds, meta):
+        """Raise ValueError unless meta and the arrays' kinds {name: (dtype, shape)} are of such a run."""
         if not isinstance(meta, dict) or "history" not in meta:
             raise ValueError("it is a checkpoint, but not of a training run")
         expected = {"settings": dict, "history": list, "evaluation_seed": int, "kinds": dict, "rng": dict}
@@ -105,8 +114,9 @@ class Run:
         if not 0 <= meta["evaluation_seed"] < 2**32:
             raise ValueError(f"evaluation_seed must be in [0, 2**32), not {meta['evaluation_seed']}")
         _check_history(meta["history"], [player.name for player in self.players])
-        if len(meta["history"]) > epochs:
-            raise ValueError(f"it holds {len(meta['history'])} epochs already, more than the {epochs} asked for")
+        done = len(meta["history"])
+        if done > self.epochs:
+            raise ValueError(f"it holds {done} epochs already, more than the {self.epochs} asked for")
         _check_generator(self.rng.bit_generator, meta["rng"])
         _check_kinds(kinds, {prefix + name: (array.dtype, array.shape) for prefix, part in self._parts()
                              for name, array in part.state_dict().items()})
@@ -117,10 +127,11 @@ class Run:
             for name, array in state.items():
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
                     raise ValueError(f"{prefix}{name} holds NaN or infinity")
-        least = len(meta["history"]) * math.ceil(self.settings["examples"] / self.settings["batch_size"])
+        done = len(meta["history"])
+        least = done * math.ceil(self.settings["examples"] / self.settings["batch_size"])
         for prefix, state in states.items():
             if prefix != "model/" and not least <= state["steps"] < 2**53:
-                raise ValueError(f"{prefix}steps is {state['steps']}; {len(meta['history'])} epochs have {least}")
+                raise ValueError(f"{prefix}steps is {state['steps']}; {done} epochs have {least}")
 
     def interrupted(self, where):
         """The exception that says where the run stopped and how to go on."""
@@ -167,8 +178,8 @@ def _check_generator(bit_generator, state):
     try:
         probe.state = state
         taken = checkpoints.as_saved(probe.state) == state
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"rng is no state of {type(probe).__name__} ({type(error).__name__}: {error})") from error
+    except Exception as error:  # NumPy's setters raise what comes
+        raise ValueError(f"rng is no state of {type(probe).__name__}: {state} ({error})") from error
     # The places in their buffers are taken by MT19937 and Philox as they come.
     inner = state["state"] if isinstance(state["state"], dict) else {}
     if not taken or not 0 <= inner.get("pos", 0) <= 624 or not 0 <= state.get("buffer_pos", 0) <= 4:
@@ -176,7 +187,7 @@ def _check_generator(bit_generator, state):
 
 
 def _check_kinds(came, expected):
-    """Raise ValueError unless the arrays have the names, dtypes and shapes of the model and its optimisers."""
+    """Raise ValueError unless the arrays have the names, dtypes and shapes of those of the run."""
     wrong = [f"{name} is missing" for name in expected if name not in came]
     wrong += [f"{name} is not in the run" for name in came if name not in expected]
     wrong += [f"{name} is {_in_words(came[name])}, the run's is {_in_words(kind)}"

@@ -9,6 +9,10 @@ What it repeats is short, and is `_step` below:
 This file sees to the order of the batches and to their noise. What else a long training needs has files
 of its own: who minimises what (`players`), the state of a run and its checkpoint (`run_state`), the
 origin of a number that is not finite (`forensics`), Ctrl-C (`interrupt`), and what is shown (`progress`).
+
+A GPU is not waited for within an epoch, except to show progress on a terminal: examples that fit live
+there, and losses are read at the end. If they are not finite then, the epoch is run again from its
+beginning with a look at every step, to find the one where it happened.
 """
 
 import math
@@ -38,15 +42,14 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     optimizer   minimises it. Or a dict {player: optimiser}, where each player has parameters and a loss
                 of its own, `model.<player>_loss(x, rng)`: they are updated in turn on each batch
     train       an array of examples (N, ...), in the model's precision; or a tuple of arrays that share
-                their first axis, such as inputs and labels, which the loss then takes one by one:
-                `loss(x, y, rng)`. Each epoch takes the examples in a new order drawn from rng, in
-                batches of batch_size, of which the last may be smaller
+                their first axis, such as inputs and labels, for a `loss(x, y, rng)`. Each epoch takes
+                them in a new order drawn from rng, in batches of batch_size (the last may be smaller).
+                Of a file mapped into memory (np.memmap) only the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
     checkpoint  a path: after each epoch the whole state of the run is saved there
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
-    settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...); of
-                the arguments, only the number of examples, batch_size and, if the learning rate is a
-                schedule, epochs are compared
+    settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...), as
+                they must the number of examples, batch_size and, if a rate is a schedule, epochs
     stream      where progress is shown, by default standard error
 
     Returns the history, a dict for each epoch: {"epoch", "seconds", "train": {...}, "held_out": {...}},
@@ -54,31 +57,19 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     loss under its name, and no "loss".
 
     Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
-    FloatingPointError, naming the epoch, the step and the operation, where the loss or a gradient
-    stops being finite. The model keeps the parameters that it had before that step; of several players,
-    those before the one to blame have made theirs.
-
-    A GPU is not waited for within an epoch, except to show progress on a terminal: examples that fit
-    live there, and losses are read at the end. If they are not finite then, the epoch is run again
-    from its beginning with a look at every step, to find the one where it happened. A file mapped into
-    memory (np.memmap) is read batch by batch.
+    FloatingPointError that names the epoch, the step and the operation where the loss or a gradient
+    stopped being finite, before it could reach the parameters.
     """
     players = players_of(model, optimizer)
     _check_arguments(epochs, batch_size, rng, checkpoint, resume)
     like = players[0].optimizer.params[0]
     train = _examples(train, "train", like)
     held_out = None if held_out is None else _examples(held_out, "held_out", like)
-    keep_freed_memory()
-    agreed = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
-    if any(callable(player.optimizer.lr) for player in players):
-        agreed["epochs"] = epochs
-    run = Run(model, players, rng, checkpoint, agreed)
-    if resume:
-        run.load(epochs)
-    else:
-        run.evaluation_seed = int(rng.integers(2**32))
+    settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
+    run = Run(model, players, rng, checkpoint, settings, epochs)
+    run.load() if resume else run.begin()
     progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train[0]) / batch_size))
-
+    keep_freed_memory()
     with interrupt_flag() as interrupted, _evaluation_at_the_end(model):
         for epoch in range(len(run.history) + 1, epochs + 1):
             started = time.perf_counter()
@@ -195,25 +186,29 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
 
 
 def _examples(given, name, like):
-    """The array, or arrays, as a tuple, checked and on the device of the parameter `like` if they fit there."""
+    """The array or arrays as a tuple, checked, and on the device of the parameter `like` if they fit."""
     arrays = given if isinstance(given, tuple) else (given,)
     if not arrays:
         raise ValueError(f"{name} is an empty tuple: expected arrays that share their first axis")
     for i, array in enumerate(arrays):
-        called = f"{name}[{i}]" if isinstance(given, tuple) else name
-        if not hasattr(array, "dtype") or array.dtype.kind not in ("f" if i == 0 else "fiub") or \
-                array.ndim < 1 or len(array) == 0:
-            kind = "a floating-point array" if i == 0 else "an array of numbers"
-            came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-            raise ValueError(f"{called} must be {kind} of at least one example, not {came}")
-        if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
-            raise ValueError(f"{called} is {array.dtype} and the model {like.dtype}, which would compute in "
-                             f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")
+        _check_array(array, f"{name}[{i}]" if isinstance(given, tuple) else name, i == 0, like)
     if len({len(array) for array in arrays}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"the arrays of {name} must share their first axis, but have the shapes {shapes}")
     # Of a file mapped into memory, only the batches are read.
     return tuple(np.asarray(a) if isinstance(a, np.memmap) else place(a, like.device) for a in arrays)
+
+
+def _check_array(array, name, first, like):
+    """Raise ValueError unless it is an array for a model in the precision of the parameter `like`."""
+    if not hasattr(array, "dtype") or array.ndim < 1 or len(array) == 0 or \
+            array.dtype.kind not in ("f" if first else "fiub"):
+        kind = "a floating-point array" if first else "an array of numbers"
+        came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
+        raise ValueError(f"{name} must be {kind} of at least one example, not {came}")
+    if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
+        raise ValueError(f"{name} is {array.dtype} and the model {like.dtype}, which would compute in "
+                         f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")
 
 
 @contextmanager

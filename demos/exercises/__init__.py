@@ -10,9 +10,10 @@ rights of whoever started it: check only files that you would run.
 
     catalogue.py    the exercises: their order, their hints, and where in tinyae the same rule lives
     tasks/          what each function is called with, what is expected of it, and known mistakes
-    diagnose.py     the name of a mistake, from what was expected and what came
+    diagnose.py     the name of a mistake, only where it gives the wrong answer in every case
     checker.py      runs a learner's function on a task and reports, in words
-    worker.py       the process with the limits, in which that happens
+    judge.py        runs that in a process of its own, with limits, and collects the verdicts
+    worker.py       that process
     standin.py      arrays that are not NumPy's, as CuPy's are not
     blank/          the files that a learner completes
 """

@@ -1,80 +1,16 @@
 """The command: python -m demos.exercises [number] [--dir DIR] [--start [DIR]] [--hint]."""
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 
 from . import __doc__ as about
-from .catalogue import EXERCISES, ROOT, Verdict, places
+from .catalogue import EXERCISES, places
+from .judge import judge
 
-SECONDS = 5  # that one exercise may take
-MEGABYTES = 1024
 FOLDER = Path("exercises")
-
-
-def judge(jobs, seconds=SECONDS, megabytes=MEGABYTES):
-    """The verdicts on [(exercise, path)], and what the learners' code printed."""
-    verdicts, printed = {}, ""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-           "PYTHONIOENCODING": "utf-8"}
-    env.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-    with tempfile.TemporaryDirectory() as folder:
-        results, output = Path(folder, "results"), Path(folder, "output")
-        results.touch()
-        while len(verdicts) < len(jobs):
-            todo = [(place, exercise.number, str(path)) for place, (exercise, path) in enumerate(jobs)
-                    if place not in verdicts]
-            begun = len(results.read_text(encoding="utf-8").splitlines())
-            with open(output, "wb") as out:
-                process = subprocess.Popen(
-                    [sys.executable, "-u", "-m", "demos.exercises.worker",
-                     str(results), str(seconds), str(megabytes)],
-                    stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=env)
-                process.stdin.write(json.dumps(todo).encode())
-                process.stdin.close()
-                _wait(process, results, seconds)
-            printed += output.read_text(encoding="utf-8", errors="replace")
-            lines = results.read_text(encoding="utf-8").splitlines()
-            if len(lines) == begun:
-                raise RuntimeError(f"the checker's own process could not start:\n{printed}")
-            answers = [answer for answer in map(json.loads, lines) if answer]
-            verdicts = {place: Verdict(*verdict) for place, verdict in answers}
-            if lines[-1] == "null":  # the first of them ended the process
-                verdicts[todo[0][0]] = verdict = _died(process, seconds)
-                with open(results, "a", encoding="utf-8") as file:
-                    file.write(json.dumps([todo[0][0], verdict]) + "\n")
-    return [verdicts[place] for place in range(len(jobs))], printed
-
-
-def _wait(process, results, seconds):
-    """Wait for the process as long as it goes on giving results; else kill it."""
-    size, since = 0, time.monotonic()
-    while True:
-        try:
-            return process.wait(timeout=0.02)
-        except subprocess.TimeoutExpired:
-            pass
-        except BaseException:  # Ctrl-C: the process goes too
-            process.kill()
-            raise
-        if results.stat().st_size != size:
-            size, since = results.stat().st_size, time.monotonic()
-        if time.monotonic() - since > seconds + 10:  # it could not even stop itself
-            process.kill()
-
-
-def _died(process, seconds):
-    if process.returncode == -9:
-        return Verdict("failing", "Stopped", "Stopped: your code was still running after "
-                       f"{seconds:g} seconds, or was killed for the memory that it took.")
-    return Verdict("failing", "The process ended",
-                   f"The process ended: your code left Python with the status {process.returncode}.")
 
 
 def is_untouched(exercise, path):

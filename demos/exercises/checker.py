@@ -3,18 +3,22 @@
 import errno
 import inspect
 import traceback
+import warnings
 
 import numpy as np
 
 from tinyae import Tensor
 
 from .catalogue import Verdict
-from .diagnose import agree, diagnose
+from .diagnose import RIGHT, agree, close, diagnose, fact
 from .standin import Array, WrongModule, of_another_module
 from .tasks import BY_NAME, Complaint
 
 
-MISFITS = ("matmul", "could not be broadcast", "not aligned", "cannot reshape", "does not broadcast")
+MISFITS = ("matmul", "could not be broadcast", "could not broadcast", "not aligned", "cannot reshape", "does not broadcast",
+           "not broadcastable")
+NO_TENSORS = ("Tensor is not turned into", "__array_ufunc__", "does not take a Tensor")  # of NumPy
+LARGEST = 1 << 18  # bytes of a learner's file
 UNKNOWN = "That is no mistake that this checker knows. Work the entry above out on paper."
 
 
@@ -31,34 +35,49 @@ class Wrong(Exception):
         self.about = about
 
 
+class Misfit(Wrong):
+    """An exception such as arrays raise that do not go together: a mistake may show in this, too."""
+
+
 def check(exercise, path):
     """The verdict on the learner's file at that path."""
-    passed = []
+    right = []
     try:
         namespace = load(path)
         for task in BY_NAME[exercise.name]:
             check_task(task, namespace, path)
-            passed.append(task.function)
+            if task.function not in right:
+                right.append(task.function)
     except Wrong as wrong:
-        right = f"{' and '.join(passed)}: right.\n" if passed else ""
-        return Verdict("failing", wrong.mistake, f"{right}{wrong.about}{wrong}")
+        so_far = f"{' and '.join(right)}: right.\n" if right else ""
+        return Verdict("failing", wrong.mistake, _short(f"{so_far}{wrong.about}{wrong}"))
     return Verdict("done")
+
+
+def _short(text):
+    """The text with no line longer than a screen is wide, nor more lines than it is high."""
+    lines = [line if len(line) <= 300 else f"{line[:300]} ..." for line in text.splitlines()]
+    return "\n".join(lines if len(lines) <= 40 else [*lines[:40], "..."])
 
 
 def load(path):
     """The names that the file defines."""
     try:
+        if path.stat().st_size > LARGEST:
+            raise Wrong(f"The file is too large: {path.stat().st_size:,} bytes, where an exercise takes "
+                        "some lines.")
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Wrong(f"The file cannot be read: {error}") from None
-    try:
         code = compile(source, str(path), "exec")
-    except ValueError as error:  # null bytes
-        raise Wrong(f"The file cannot be read: {error}") from None
     except SyntaxError as error:
-        caret = f"\n    {' ' * ((error.offset or 1) - 1)}^" if error.text else ""
-        line = (error.text or "").rstrip("\n")
-        raise Wrong(f"Syntax error: {error.msg}, in line {error.lineno}\n    {line}{caret}") from None
+        line, caret = "", ""
+        if error.text:
+            line = "\n    " + error.text.rstrip("\n")
+            caret = f"\n    {' ' * ((error.offset or 1) - 1)}^"
+        raise Wrong(f"Syntax error: {error.msg}, in line {error.lineno}{line}{caret}") from None
+    except (OSError, ValueError) as error:  # among them: not UTF-8, null bytes
+        raise Wrong(f"The file cannot be read: {error}") from None
+    except (MemoryError, RecursionError):
+        raise Wrong("The file cannot be read: an expression in it is too long for Python.") from None
     namespace = {"__name__": "exercise", "__file__": str(path)}
     _guarded(path, lambda: exec(code, namespace))
     return namespace
@@ -66,70 +85,79 @@ def load(path):
 
 def check_task(task, namespace, path):
     """Raise Wrong if the learner's function does not do what the task asks."""
+    function = namespace.get(task.function)
     try:
-        _check_task(task, namespace.get(task.function), path)
+        if not callable(function):
+            raise Wrong(f"The function is missing: the file should define {task.function}"
+                        f"({', '.join(task.arguments)}).")
+        _compare(task, [_outcome(task, function, case, path) for case in task.cases])
+        if task.device:
+            elsewhere = [of_another_module(value) for value in task.cases[0]]
+            came = _call(task, function, elsewhere, path)
+            _compare(task, [came, *task.right[1:]], " on arrays that are not NumPy's")
     except Wrong as wrong:
         wrong.about = wrong.about or f"{task.function}:\n"
         raise
 
 
-def _check_task(task, function, path):
-    if not callable(function):
-        raise Wrong(f"The function is missing: the file should define {task.function}"
-                    f"({', '.join(task.arguments)}).")
-    for case in task.cases:
-        expected = task.expected(*case)
-        _compare(task, case, expected, _call(task, function, case, path))
-    if task.device:
-        case = [of_another_module(a) for a in task.cases[0]]
-        _compare(task, task.cases[0], task.expected(*task.cases[0]), _call(task, function, case, path))
+def _outcome(task, function, case, path):
+    """What the learner's function gives in a case, as a list of NumPy arrays, or a Misfit."""
+    try:
+        return _call(task, function, case, path)
+    except Misfit as misfit:
+        return misfit
 
 
 def _call(task, function, case, path):
-    """What the learner's function gives, as a list of NumPy arrays."""
     args = [a.copy() if isinstance(a, (np.ndarray, Array)) else a for a in case]
     if task.call:
-        results = _guarded(path, lambda: task.call(function, *args), task)
-        return list(results) if isinstance(results, tuple) else [results]
+        return _guarded(path, lambda: _arrays(task, task.call(function, *args)), task)
     try:
         inspect.signature(function).bind(*args)
-    except TypeError:
+    except (TypeError, ValueError):
         raise Wrong(f"Wrong arguments: {task.function} is called with "
                     f"({', '.join(task.arguments)}).") from None
     if task.tensors:
         args = [Tensor(a) if isinstance(a, np.ndarray) else a for a in args]
-    results = _guarded(path, lambda: function(*args), task)
+    arrays = _guarded(path, lambda: _arrays(task, function(*args)), task)
     for name, before, after in zip(task.arguments, case, args):
         if not np.array_equal(_plain(before), _plain(after)):
             raise Wrong(f"An argument is changed: {name} is not what it was before the call. Make a new "
                         "array.")
-    return _results(task, results)
+    return arrays
 
 
-def _results(task, results):
+def _arrays(task, results):
+    """The learner's results as a list of NumPy arrays, one for each label."""
     labels = task.labels
     if results is None or results is Ellipsis:
         raise Wrong(f"Nothing is returned: the result is {results}. Is the return missing?")
     several = isinstance(results, (tuple, list))
-    if len(labels) > 1 or several and len(results) == 1:
-        if not several or len(results) != len(labels):
-            came = f"{len(results)} of them" if several else f"one {type(results).__name__}"
-            raise Wrong(f"Wrong number of results: {came}, where {len(labels)} are expected: "
-                        f"{'; '.join(labels)}.")
+    if several and not (len(labels) == 1 and isinstance(results, list) and results[1:]):  # an array's rows
+        results = list(results)
     else:
-        results = [results]
-    arrays = []
-    for label, result in zip(labels, results):
-        if result is None or result is Ellipsis:
-            raise Wrong(f"Nothing is returned: {label} is {result}.")
-        if task.tensors and not isinstance(result, Tensor):
-            raise Wrong(f"NumPy where tinyae's operations are meant: {label} is of type "
-                        f"{type(result).__name__}, and should be a Tensor.")
-        try:
-            arrays.append(np.asarray(_plain(result), np.float64))
-        except (TypeError, ValueError):
-            raise Wrong(f"Not an array: {label} is of type {type(result).__name__}.") from None
-    return arrays
+        several, results = False, [results]
+    if len(results) != len(labels):
+        came = f"{len(results)} of them" if several else f"one {type(results[0]).__name__}"
+        raise Wrong(f"Wrong number of results: {came}, where {len(labels)} "
+                    f"{'is' if len(labels) == 1 else 'are'} expected: {'; '.join(labels)}.")
+    return [_array(task, label, result) for label, result in zip(labels, results)]
+
+
+def _array(task, label, result):
+    if result is None or result is Ellipsis:
+        raise Wrong(f"Nothing is returned: {label} is {result}.")
+    if task.tensors and not isinstance(result, Tensor):
+        raise Wrong(f"NumPy where tinyae's operations are meant: {label} is of type "
+                    f"{type(result).__name__}, and should be a Tensor.")
+    try:
+        array = np.asarray(_plain(result))
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"Not an array: {label} is of type {type(result).__name__}, and should be an array of "
+                    "real numbers.") from None
 
 
 def _plain(value):
@@ -137,42 +165,46 @@ def _plain(value):
     return value.data if isinstance(value, Tensor) else value.held if isinstance(value, Array) else value
 
 
-def _compare(task, case, expected, results):
+def _compare(task, outcomes, where=""):
     """Raise Wrong if a result is not what is expected, best of all about one with a known mistake."""
+    raised = [isinstance(came, Misfit) for came in outcomes]
+    results = [None if misfit else came for came, misfit in zip(outcomes, raised)]
     found = []
-    for i, (label, want, got) in enumerate(zip(task.labels, expected, results)):
-        want = np.asarray(want)
-        if got.shape == want.shape and agree(got, want).all():
-            continue
-        inputs = [(name, a) for name, a in zip(task.arguments, case)
-                  if isinstance(a, np.ndarray) and name not in ("g", "y", "z")]
-        g = case[0] if task.arguments[0] == "g" else None
-        others = [(task.labels[j], other) for j, other in enumerate(expected) if j != i]
-        words = diagnose(got, want, list(_suspects(task, case, i)), others, g, inputs)
-        about = f"{task.function}: {label} is wrong{_table(got, want)}\n"
-        found.append(Wrong(words or UNKNOWN, words is not None, about))
+    for i, label in enumerate(task.labels):
+        wrong = [k for k, came in enumerate(results)
+                 if came and not close(came[i], task.right[k][i], RIGHT)]
+        if wrong:
+            words = diagnose(task, i, results)
+            about = _about(task, i, wrong[0], results, where)
+            if words:
+                raise Wrong(words, about=about)
+            found.append((about, fact(task, results[wrong[0]][i], task.right[wrong[0]][i])))
+    if any(raised) and (raised[0] or not found):
+        raise outcomes[raised.index(True)]
     if found:
-        raise next((wrong for wrong in found if wrong.mistake), found[0])
+        about, words = next((f for f in found if f[1]), found[0])
+        raise Wrong(words or UNKNOWN, words is not None, about)
 
 
-def _suspects(task, case, i):
-    """(sentence, array) of the wrong formulas that say something about result i."""
-    if task.arguments[0] == "g" and np.ndim(case[0]):  # every rule is linear in g
-        g, y, *inputs = case
-        yield "g is missing: the gradient of the output has to be a factor.", \
-            task.expected(np.ones_like(g), y, *inputs)[i]
-        yield "y for g: what is handed on is the gradient of the output, not the output.", \
-            task.expected(y, y, *inputs)[i]
-    for words, functions in task.suspects.items():
-        for suspect in functions if isinstance(functions, tuple) else (functions,):
-            with np.errstate(all="ignore"):
-                try:
-                    arrays = suspect(*case)
-                except (ValueError, IndexError):  # its shapes do not fit in this case
-                    continue
-            arrays = arrays if isinstance(arrays, tuple) else (arrays,)
-            if i < len(arrays) and arrays[i] is not None:
-                yield words, np.asarray(arrays[i])
+def _about(task, i, k, results, where):
+    """Which result is wrong in case k, which case that is, and how far off it is."""
+    got, want = results[k][i], task.right[k][i]
+    before = "" if k == 0 else " (in the cases before it was right)"
+    return (f"{task.function}: {task.labels[i]} is wrong{where}{_table(got, want)}\n"
+            f"    case {k + 1} of {len(results)}{before}: {_described(task, k)}\n")
+
+
+def _described(task, k):
+    """The shapes and the settings of a case."""
+    said = []
+    for name, value in task.named(task.cases[k]):
+        if isinstance(value, np.ndarray):
+            said.append(f"{name} {value.shape}")
+        elif isinstance(value, (int, float, tuple)):
+            said.append(f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}")
+        elif isinstance(value, list):
+            said.append(f"{name}, the last of {len(value)} nodes")
+    return ", ".join(said)
 
 
 def _table(got, want):
@@ -183,35 +215,49 @@ def _table(got, want):
     error = np.where(wrong, np.nan_to_num(np.abs(got - want), nan=np.inf), -1)
     worst = np.unravel_index(np.argmax(error), want.shape)
     entry = f"entry [{', '.join(map(str, map(int, worst)))}]" if want.ndim else "the number"
+    digits = 6 if f"{want[worst]:.6g}" != f"{got[worst]:.6g}" else 15
     return (f", shape {want.shape}, in {wrong.sum()} of {wrong.size} entries. The worst:\n"
-            f"    {entry}:  expected {want[worst]:.6g}, got {got[worst]:.6g}")
+            f"    {entry}:  expected {want[worst]:.{digits}g}, got {got[worst]:.{digits}g}")
 
 
 def _guarded(path, run, task=None):
     """What run() gives; whatever goes wrong in the learner's code becomes a Wrong with its line."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return run()
+    except Wrong:
+        raise
     except Complaint as complaint:
         raise Wrong(str(complaint)) from None
     except BaseException as error:  # also SystemExit and KeyboardInterrupt raised by that code
-        raise Wrong(f"{_explain(error, task)}\n{_where(error, path)}") from None
+        fits = isinstance(error, (ValueError, IndexError)) and task
+        kind = Misfit if fits else Wrong
+        raise kind(f"{_explain(error, task)}\n{_where(error, path)}") from None
 
 
 def _where(error, path):
     """The learner's own line, and what was raised there."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     lines = [f"    line {f.lineno}, in {f.name}:  {f.line}" for f in frames[-1:]]
-    message = str(error).splitlines()
-    return "\n".join([*lines, f"    {type(error).__name__}{': ' + message[0] if message else ''}"])
+    said = message(error).splitlines()
+    return "\n".join([*lines, f"    {type(error).__name__}{': ' + said[0] if said else ''}"])
+
+
+def message(error):
+    """Its text, which is the learner's own code where the class is."""
+    try:
+        return str(error)
+    except BaseException:
+        return "(with a text that raises an exception itself)"
 
 
 def _explain(error, task):
     """A sentence on an exception in the learner's code, which begins with the mistake's name."""
-    message = str(error)
+    said = message(error)
     if isinstance(error, NotImplementedError):
         return "not written yet"
-    if isinstance(error, WrongModule) or task and task.device and message == "name 'np' is not defined":
+    if isinstance(error, WrongModule) or task and task.device and said == "name 'np' is not defined":
         return ("NumPy where the array module is meant: the code is to run on CuPy's arrays too. Take "
                 "xp = array_module(x), and call xp's functions in place of np's.")
     if isinstance(error, MemoryError):
@@ -220,9 +266,9 @@ def _explain(error, task):
         return "Too deep a recursion: Python stops a function that calls itself so often. Use a loop."
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "Endless output: your code prints without end."
-    if "Tensor is not turned into" in message or "__array_ufunc__" in message:
+    if any(words in said for words in NO_TENSORS):
         return ("NumPy where tinyae's operations are meant: the arguments are Tensors. Use ops and the "
                 "methods of Tensor.")
-    if isinstance(error, ValueError) and any(words in message for words in MISFITS):
-        return "Shapes that do not fit: is a transpose forgotten, or the order of the factors wrong?"
+    if isinstance(error, ValueError) and any(words in said for words in MISFITS):
+        return "Shapes that do not fit: what came together in this line is said below."
     return f"An exception in your code: {type(error).__name__}."

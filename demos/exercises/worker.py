@@ -1,9 +1,9 @@
-"""The process in which learners' code runs: python -m demos.exercises.worker RESULTS SECONDS MEGABYTES.
+"""The process in which learners' code runs: python -m demos.exercises.worker.
 
-On standard input it is told [[place, number of the exercise, path], ...]. It appends lines of JSON to
-RESULTS: null when it is ready, then [place, verdict] for each of them. Code that runs longer than
-SECONDS is told where it was, and the process ends; who started it starts another for the rest. What
-the code prints goes to standard output.
+On standard input it is told [notes, key, seconds, megabytes, [[place, number of the exercise, path], ...]].
+It appends lines of JSON to the file `notes`: [key, null, null] when it is ready, then [key, place, verdict]
+for each of them. Code that runs longer than so many seconds is told where it was, and the process ends;
+who started it starts another for the rest. What the code prints goes to standard output.
 """
 
 import json
@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from .catalogue import EXERCISES, Verdict
-from .checker import check
+from .checker import check, message
 from .tasks import BY_NAME
 
 try:
@@ -22,6 +22,7 @@ try:
 except ImportError:  # Windows: the limit on time has to do
     resource = None
 
+BROKEN_OFF = "The check broke off"
 OUTPUT = 1 << 20  # bytes that a file may grow to, so that nobody's prints fill the disk
 
 
@@ -36,33 +37,45 @@ def limit_memory(megabytes):
             pass
 
 
-def main(results, seconds, megabytes):
-    jobs = json.load(sys.stdin)
-    with open(results, "a", encoding="utf-8") as file:
+def main():
+    notes, key, seconds, megabytes, jobs = json.load(sys.stdin)
+    process = os.getpid()
+    with open(notes, "a", encoding="utf-8") as file:
 
-        def answer(place, verdict):
-            file.write(json.dumps([place, verdict]) + "\n")
+        def note(place, verdict):
+            file.write(f"\n{json.dumps([key, place, verdict])}\n")  # whatever is before it in the file
             file.flush()
 
-        file.write("null\n")
-        file.flush()
-        limit_memory(int(megabytes))
+        note(None, None)
+        limit_memory(megabytes)
         for place, number, path in jobs:
             exercise = EXERCISES[number - 1]
 
             def stop():
-                answer(place, endless(exercise, path, float(seconds)))
+                note(place, endless(exercise, path, seconds))
                 os._exit(0)
 
-            watchdog = threading.Timer(float(seconds), stop)
+            watchdog = threading.Timer(seconds, stop)
             watchdog.daemon = True
             watchdog.start()
-            try:
-                verdict = check(exercise, Path(path))
-            except Exception as error:  # not the learner's fault
-                verdict = Verdict("failing", None, f"The checker itself failed, not you: {error!r}")
+            verdict = judged(exercise, Path(path))
+            if os.getpid() != process:  # a copy of this process that the learner's code made
+                os._exit(0)
             watchdog.cancel()
-            answer(place, verdict)
+            note(place, verdict)
+            if verdict.mistake == BROKEN_OFF:  # the next file is not to suffer from it
+                break
+    os._exit(0)  # whatever threads the learners' code has left
+
+
+def judged(exercise, path):
+    """The verdict, also where the code broke what the checker itself needs."""
+    try:
+        return check(exercise, path)
+    except BaseException as error:
+        return Verdict("failing", BROKEN_OFF,
+                       f"{BROKEN_OFF}: your code gave back, or changed, something on which Python itself "
+                       f"stumbled.\n    {type(error).__name__}: {message(error)[:200]}")
 
 
 def endless(exercise, path, seconds):
@@ -83,4 +96,4 @@ def endless(exercise, path, seconds):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

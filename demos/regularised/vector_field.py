@@ -1,6 +1,6 @@
 """A denoising autoencoder learns a vector field that points back to the data.
 
-The lecture: trained to undo Gaussian noise, g(f(x̃)) - x̃ points from x̃ to the manifold on which the
+The lectures: trained to undo Gaussian noise, g(f(x̃)) - x̃ points from x̃ to the manifold on which the
 data lies. The nearest point of a curve in the plane is known, so the direction can be judged: by its
 cosine with the true one, over the points of a grid that lie in a band around the curve. An
 autoencoder trained without noise copies what it is given, off the manifold too, and has no such field.
@@ -10,60 +10,63 @@ import math
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, fit_falling, parser, run
+from demos import figures
 from demos.measures import nearest
-from tinyae import corruption, data, losses, models, nn, ops, plots
+from tinyae import corruption, data, models, nn, ops, optim
 from tinyae.data import manifolds
 
-TOPIC = "Regularised autoencoders"
-EPOCHS = {"circle": 30, "spiral": 100}
+LECTURES = "L1 L4"
+EPOCHS = {"all": 100, "quick": 2}
 SIGMA = {"circle": 0.2, "spiral": 0.1}  # the turns of the spiral are 0.44 apart, so no bands overlap
 BAND = (0.5, 2)  # the distances from the curve at which the field is judged, in units of σ
-HIDDEN = 128
+HIDDEN = 128  # units in each of three layers: room to copy the plane
+WITH, WITHOUT = "with noise", "without noise"
 
 
-def main(argv=None):
-    p = parser("vector_field", __doc__, epochs=EPOCHS, images=False)
+def options(p):
     p.add_argument("--manifold", choices=tuple(SIGMA), default="circle",
                    help="where the data lies (default: circle)")
-    args = p.parse_args(argv)
-    epochs = chosen_epochs(args, EPOCHS[args.manifold], quick=2)
-    sigma = SIGMA[args.manifold]
 
-    report = Report("vector_field", args)
-    draw_points = getattr(data, args.manifold)
-    x, _ = draw_points(1_000 if args.quick else 10_000, np.random.default_rng([args.seed, 1]))
-    line = curve(args.manifold)
+
+def main(run):
+    manifold = run.options.manifold
+    sigma, line = SIGMA[manifold], curve(manifold)
+    x, _ = getattr(data, manifold)(run.pick(10_000, 1_000), run.rng("points"))
     reach = 1 + 2.5 * sigma
     points, way_back = band(grid(reach, 61), line, sigma)
-    shown, _ = band(grid(reach, 25), line, sigma)
+    shown, _ = band(grid(reach, 19), line, sigma)
 
-    fields, cosines, steps = {}, {}, {}
-    for name, noise in (("with noise", corruption.gaussian(sigma)), ("without noise", None)):
-        print(f"trained {name}:", flush=True)
-        model = train(x, noise, epochs, args)
-        fields[name] = field(model, shown, args.device)
-        arrows = field(model, points, args.device)
-        cosines[name] = float(cosine(arrows, way_back).mean())
-        steps[name] = float(np.linalg.norm(arrows, axis=1).mean())
-    judge(report, cosines, steps, away=float(np.linalg.norm(way_back, axis=1).mean()))
-    for name in fields:
-        print(f"trained {name}: mean cosine {cosines[name]:.3f}, "
-              f"mean length of g(f(x̃)) - x̃ {steps[name]:.3f}")
-    draw(report, x, line, reach, sigma, shown, fields, cosines, steps)
-    return report.finish(manifold=args.manifold, sigma=sigma, epochs=epochs, cosine=cosines,
-                         mean_length=steps)
+    fields, cosines, lengths = {}, {}, {}
+    for name, noise in ((WITH, corruption.gaussian(sigma)), (WITHOUT, None)):
+        model = autoencoder(noise, run.rng("weights"))
+        run.fit(model, x, lr=optim.falling(3e-3, 1e-3, 2e-4), what=f"trained {name}")
+        steps, fields[name] = (field(run, model, places) for places in (points, shown))
+        cosines[name] = float(cosine(steps, way_back).mean())
+        lengths[name] = mean_length(steps)
+    run.note(manifold=manifold, sigma=sigma, cosine=cosines, mean_length=lengths)
+    judge(run.claim, cosines, lengths, away=mean_length(way_back))
+    draw(run, x, line, reach, sigma, shown, fields, cosines, lengths)
 
 
-def judge(report, cosines, steps, away):
-    """vector-field: the mean cosine and length of the arrows at points that are so far away on average."""
-    report.claim("vector-field",
-                 "a denoising autoencoder's g(f(x̃)) - x̃ points back to the data manifold",
-                 f"mean cosine with the true direction, {BAND[0]:g} σ to {BAND[1]:g} σ away from it:",
-                 cosines["with noise"], at_least=0.9)
-    report.claim("vector-field", "trained without noise, it leaves points where they are",
-                 "mean length of g(f(x̃)) - x̃, relative to the mean distance from the manifold:",
-                 steps["without noise"] / away, at_most=0.2)
+def autoencoder(noise, rng):
+    """An autoencoder of the plane that must undo the noise, if there is any."""
+    encoder = nn.mlp(2, HIDDEN, HIDDEN, rng=rng, output=ops.relu)
+    return models.Autoencoder(encoder, nn.mlp(HIDDEN, HIDDEN, 2, rng=rng), corruption=noise)
+
+
+def field(run, model, points):
+    """g(f(x̃)) - x̃ at the points."""
+    return run.apply(model.reconstruct, points.astype(np.float32)) - points
+
+
+def judge(claim, cosines, lengths, away):
+    """The mean cosine and length of the field, at points that are so far away from the curve on average."""
+    claim("vector-field", "a denoising autoencoder's g(f(x̃)) - x̃ points back to the data manifold",
+          f"mean cosine with the true direction, {BAND[0]:g} σ to {BAND[1]:g} σ away from it:",
+          cosines[WITH], at_least=0.9)
+    claim("vector-field.copy", "trained without noise, it leaves points where they are",
+          "mean length of g(f(x̃)) - x̃, relative to the mean distance from the manifold:",
+          lengths[WITHOUT] / away, at_most=0.2)
 
 
 # --- the curve, and the way back to it -----------------------------------------------------------
@@ -108,44 +111,28 @@ def cosine(a, b):
     return (a * b).sum(axis=1) / np.maximum(norms, np.finfo(float).tiny)
 
 
-# --- the autoencoder -----------------------------------------------------------------------------
-
-def train(x, noise, epochs, args):
-    """An autoencoder with room to copy the plane, trained with a learning rate that falls."""
-    rng = np.random.default_rng([args.seed, 2])
-    encoder = nn.Sequential(nn.Dense(2, HIDDEN, rng=rng), ops.relu,
-                            nn.Dense(HIDDEN, HIDDEN, rng=rng), ops.relu)
-    decoder = nn.Sequential(nn.Dense(HIDDEN, HIDDEN, rng=rng), ops.relu,
-                            nn.Dense(HIDDEN, 2, rng=rng, init="glorot"))
-    model = models.Autoencoder(encoder, decoder, losses.mse, corruption=noise).to(args.device)
-    fit_falling(model, x, epochs, (3e-3, 1e-3, 2e-4), batch_size=100, rng=rng)
-    return model
+def mean_length(vectors):
+    """The mean length of the rows."""
+    return float(np.linalg.norm(vectors, axis=1).mean())
 
 
-def field(model, points, device):
-    """g(f(x̃)) - x̃ at the points."""
-    return apply(model.reconstruct, points.astype(np.float32), device) - points
-
-
-def draw(report, x, line, reach, sigma, points, fields, cosines, steps):
+def draw(run, x, line, reach, sigma, points, fields, cosines, lengths):
     """The curve, some data, and the arrows g(f(x̃)) - x̃ in their true length, for both autoencoders."""
-    fig = plots.figure(12, 7.2, "A denoising autoencoder points back to the data; "
-                       "one trained without noise leaves points where they are")
-    for axes, (name, arrows) in zip(fig.subplots(1, 2), fields.items()):
-        axes.plot(*line.T, color=plots.COLOURS[5], linewidth=6, label="the manifold", zorder=1)
-        axes.scatter(*x[:200].T, s=12, color=plots.COLOURS[7], linewidths=0, label="data", zorder=3)
-        axes.scatter(*points.T, s=5, color=plots.COLOURS[0], linewidths=0, zorder=2)
-        axes.quiver(*points.T, *arrows.T, color=plots.COLOURS[0], label="from x̃ to g(f(x̃))", zorder=2,
-                    angles="xy", scale_units="xy", scale=1, width=0.0035)
-        axes.set(xlabel="x₁", ylabel="x₂", aspect="equal",
-                 xlim=(-reach, reach), ylim=(-reach, reach))
-        axes.set_title(f"trained {name}" + f", σ = {sigma:g}" * (name == "with noise")
-                       + f"\nmean cosine {cosines[name]:.3f}, mean length {steps[name]:.3f}",
-                       fontsize=11)
-    handles, labels = axes.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    report.save(fig, "vector_field.png")
-
-
-if __name__ == "__main__":
-    run(main)
+    fig = figures.figure(12, 7, "A denoising autoencoder points back to the data; "
+                         "one trained without noise leaves points where they are")
+    says = {WITH: f"trained with noise, σ = {sigma:g}: mean cosine {cosines[WITH]:.3f}\n"
+                  "with the direction to the manifold, where 1 is straight to it",
+            WITHOUT: f"trained without noise: the arrows are {lengths[WITHOUT]:.3f} long,\n"
+                     f"on average; those on the left {lengths[WITH]:.3f}"}
+    for axes, (name, steps) in zip(fig.subplots(1, 2), fields.items()):
+        axes.plot(*line.T, color=figures.COLOURS[5], linewidth=6, alpha=0.6, label="the manifold", zorder=1)
+        axes.scatter(*x[:150].T, s=8, color=figures.COLOURS[7], linewidths=0, label="data", zorder=2)
+        axes.scatter(*points.T, s=14, marker="x", linewidths=0.8, color=figures.COLOURS[9], zorder=2,
+                     label="x̃, a point off the manifold")
+        figures.arrows(axes, points, steps, "from x̃ to g(f(x̃))", width=0.003, zorder=3,
+                       headwidth=3, headlength=3.5, headaxislength=3)
+        axes.set(xlabel="x₁", ylabel="x₂", xlim=(-reach, reach), ylim=(-reach, reach))
+        axes.set_title(says[name], fontsize=11)
+    fig.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    run.save(fig, "vector_field.png", f"arrows round a {run.options.manifold} in the plane: with noise in "
+             "training they all lead to it, without they are too short to see")

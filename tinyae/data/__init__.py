@@ -1,5 +1,7 @@
-"""Data sets: digits drawn by code (`strokes`), files in MNIST's format (`load_mnist`), toy manifolds."""
+"""Data sets: digits and faces drawn by code, photographs and digits in files, points on toy manifolds."""
 
+from .cifar10 import load_cifar10
+from .faces import faces
 from .manifolds import circle, line, s_curve, spiral, swiss_roll
-from .mnist import load_mnist, read_idx
+from .mnist import load_fashion_mnist, load_mnist, read_idx
 from .strokes import strokes

@@ -23,6 +23,8 @@ import math
 
 import numpy as np
 
+from .factors import checked
+
 # Factor: lowest value, the most likely one, highest. A factor is drawn from the triangular
 # distribution on these three; a fixed one has to lie between the lowest and the highest.
 FACTORS = {
@@ -35,6 +37,7 @@ FACTORS = {
 }
 FIELDS = np.dtype([("digit", np.int64)] + [
     (name, np.float32, (2,) if name == "shift" else ()) for name in FACTORS])
+RANGES = {"digit": (0, 9)} | {name: (low, high) for name, (low, _, high) in FACTORS.items()}
 
 # Every digit in the ways people write it. A point is "x,y" with y downwards, 0 to 20; "/" lifts the
 # pen. Points with equal coordinates are one point, so that strokes which meet there stay together.
@@ -133,14 +136,7 @@ def strokes(n, rng, **fixed):
     a factor that is no number; ValueError for a negative n and for a factor of a wrong shape or out
     of its range.
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"strokes: n must be an integer, got {n!r} ({type(n).__name__})")
-    if n < 0:
-        raise ValueError(f"strokes: n must be 0 or more, got {n}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError("strokes: rng must be a numpy.random.Generator, such as "
-                        f"numpy.random.default_rng(0), got {rng!r} ({type(rng).__name__})")
-    fixed = {name: checked_factor(name, value, n) for name, value in fixed.items()}
+    fixed = checked("strokes", n, rng, fixed, FIELDS, RANGES)
 
     factors = np.empty(n, FIELDS)
     factors["digit"] = rng.integers(0, 10, n)
@@ -159,26 +155,6 @@ def strokes(n, rng, **fixed):
         dots, lengths = pen_path(variant[block], wobble[block], factors[block])
         images[block] = ink(dots, lengths, factors["thickness"][block])
     return images[..., None], factors
-
-
-def checked_factor(name, value, n):
-    """The array of a fixed factor, once it is sure that its type, shape and range are right."""
-    if name not in FIELDS.names:
-        raise TypeError(f"strokes: no factor is named {name!r}; there are "
-                        f"{', '.join(FIELDS.names)}")
-    array = np.asarray(value)
-    low, _, high = FACTORS.get(name, (0, None, 9))
-    kinds, wanted = ("iu", "integers") if name == "digit" else ("iuf", "real numbers")
-    shapes = [(n,) + FIELDS[name].shape, FIELDS[name].shape]
-    if array.dtype.kind not in kinds:
-        raise TypeError(f"strokes: {name} must be {wanted}, got {value!r} (dtype {array.dtype})")
-    if array.shape not in shapes:
-        raise ValueError(f"strokes: {name} must have shape {shapes[1]} or, one for each image, "
-                         f"{shapes[0]}; got {array.shape}")
-    outside = ~((array >= low) & (array <= high))  # written so that nan is outside too
-    if outside.any():
-        raise ValueError(f"strokes: {name} must lie in [{low}, {high}], got {array[outside][0]}")
-    return array
 
 
 def pen_path(variant, wobble, factors):

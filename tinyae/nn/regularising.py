@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import ops
-from ..autodiff import Tensor
+from ..autodiff import Tensor, changed
 from .module import Module
 
 
@@ -61,6 +61,7 @@ class BatchNorm(Module):
         for running, new in ((self.running_mean, mean.data), (self.running_var, unbiased)):
             running.data *= 1 - self.momentum
             running.data += self.momentum * new
+        changed(self.running_mean, self.running_var)
         return mean, var
 
     def __repr__(self):

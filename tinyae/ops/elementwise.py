@@ -115,28 +115,34 @@ def tanh(x):
 def sigmoid(x):
     """Logistic function 1 / (1 + e⁻ˣ); dy/dx = y (1 - y)."""
     with np.errstate(over="ignore"):  # e⁻ˣ = inf gives 0, which is right
-        return 1 / (1 + array_module(x).exp(-_floating(x)))
+        return 1 / (1 + array_module(x).exp(-floating(x)))
 
 
 @primitive
 def softplus(x):
-    """ln(1 + eˣ) = max(x, 0) + ln(1 + t) with t = e^-|x|, which never overflows; dy/dx = sigmoid(x).
+    """ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|), which never overflows; dy/dx = sigmoid(x)."""
+    x = floating(x)
+    y = log_one_plus_exp_minus_abs(x)
+    y += positive_part(x)
+    return y
 
-    With u = 1 + t as it is rounded, ln(1 + t) = ln u + (t - (u - 1)) to the last digit or two, also where t
-    is lost beside 1. NumPy's log1p is as precise, but without AVX-512 it takes five times as long.
+
+def log_one_plus_exp_minus_abs(x):
+    """ln(1 + t) with t = e^-|x|, of an array, in memory of its own.
+
+    With u = 1 + t as it is rounded, it is ln u + (t - (u - 1)) to the last digit or two, also where t is
+    lost beside 1. NumPy's log1p is as precise, but without AVX-512 it takes five times as long.
     """
     xp = array_module(x)
-    x = _floating(x)
     t = xp.abs(x, out=xp.empty_like(x))
     xp.exp(xp.negative(t, out=t), out=t)
     u = 1 + t
     t -= u - 1
     t += xp.log(u)
-    t += _positive_part(x)
     return t
 
 
-def _floating(x):
+def floating(x):
     """x as it is, or integers and booleans in float64."""
     return x if x.dtype.kind == "f" else x / 1.0
 
@@ -144,10 +150,11 @@ def _floating(x):
 @primitive
 def relu(x):
     """max(x, 0); the derivative at 0 is taken as 0."""
-    return _positive_part(x)
+    return positive_part(x)
 
 
-def _positive_part(x):
+def positive_part(x):
+    """max(x, 0) of an array."""
     # NumPy's maximum with an array takes a third of the time of its maximum with a number.
     xp = array_module(x)
     zeros = xp.zeros_like(x)

@@ -6,17 +6,18 @@ of the whole, and make fewer arrays on the way.
 
 from ..autodiff import primitive
 from ..backend import array_module
-from .elementwise import expm1, sigmoid, softplus
+from .elementwise import expm1, floating, log_one_plus_exp_minus_abs, positive_part, sigmoid
 
 
 @primitive
 def bernoulli_terms(logits, target):
-    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise: softplus(l) - x l.
+    """-x ln p - (1 - x) ln(1 - p) with p = sigmoid(l), elementwise: max(l, 0) - x l + ln(1 + e^-|l|).
 
     It never overflows, and is right where p rounds to 0 or 1. The derivative is p - x in l, and -l in x.
     """
     logits, target = _as_arrays(logits, target)
-    return softplus.body(logits) - target * logits
+    logits = floating(logits)
+    return log_one_plus_exp_minus_abs(logits) + (positive_part(logits) - target * logits)
 
 
 @primitive

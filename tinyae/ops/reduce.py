@@ -57,7 +57,7 @@ def mean(x, axis=None, *, keepdims=False):
 
 
 mean.defvjp(lambda g, y, x, axis, keepdims:
-            broadcast_to(_kept(g, x, axis, keepdims) / _count("mean", x, axis), shape=x.shape))
+            broadcast_to(_kept(g, x, axis, keepdims) * (1 / _count("mean", x, axis)), shape=x.shape))
 
 
 def var(x, axis=None, *, ddof=0, keepdims=False):

@@ -8,7 +8,7 @@ from .task import Task, normal, rule, value
 def unfold(x, kernel, stride):
     n, height, width, c = x.shape
     rows, columns = (height - kernel) // stride + 1, (width - kernel) // stride + 1
-    y = np.empty((n, rows, columns, kernel, kernel, c))
+    y = np.empty((n, rows, columns, kernel, kernel, c), x.dtype)
     for a in range(rows):
         for b in range(columns):
             y[:, a, b] = x[:, stride * a:stride * a + kernel, stride * b:stride * b + kernel]
@@ -17,7 +17,7 @@ def unfold(x, kernel, stride):
 
 def fold(cols, size, stride, put=np.add):
     n, rows, columns, kernel, _, c = cols.shape
-    x = np.zeros((n, *size, c))
+    x = np.zeros((n, *size, c), cols.dtype)
     for a in range(rows):
         for b in range(columns):
             part = x[:, stride * a:stride * a + kernel, stride * b:stride * b + kernel]
@@ -31,14 +31,32 @@ def _one_by_one(x, kernel, stride):
     return unfold(x, kernel, 1)[:, :rows, :columns]
 
 
+def _places_exchanged(x, kernel, stride):
+    """Of y[:, b, a] = patch (a, b), which is an error where there are more columns than rows."""
+    patches = unfold(x, kernel, stride)
+    y = np.zeros_like(patches)
+    for a, b in np.ndindex(patches.shape[1:3]):
+        y[:, b, a] = patches[:, a, b]
+    return y
+
+
+def _read_exchanged(cols, size, stride):
+    """The image, if cols[:, b, a] is added at the place of patch (a, b)."""
+    turned = np.zeros_like(cols)
+    for a, b in np.ndindex(cols.shape[1:3]):
+        turned[:, a, b] = cols[:, b, a]
+    return fold(turned, size, stride)
+
+
 UNFOLD = [value("unfold", unfold, "the array of patches",
-                [(normal(2, 5, 5, 3), 3, 2), (normal(2, 4, 7, 3), 3, 2), (normal(1, 4, 4, 1), 2, 1)], {
+                [(normal(2, 5, 5, 3), 3, 2), (normal(2, 6, 7, 3), 3, 2), (normal(1, 4, 4, 1), 2, 1),
+                 (normal(1, 7, 8, 2), 2, 3), (normal(6, 11, 13, 1), 3, 2)], {
     "The stride is forgotten: the window moves by s pixels, not by one.": (
         _one_by_one, lambda x, k, s: unfold(x, k, 1)),
     "The last place is missing: oh = (H - k) // s + 1, and mind the + 1.":
         lambda x, k, s: unfold(x, k, s)[:, :-1, :-1],
-    "Rows and columns of the places exchanged: a goes down, b goes right.":
-        lambda x, k, s: unfold(x, k, s).swapaxes(1, 2),
+    "Rows and columns of the places exchanged: a goes down, b goes right.": (
+        lambda x, k, s: unfold(x, k, s).swapaxes(1, 2), _places_exchanged),
     "Rows and columns of the window exchanged: i goes down, j goes right.":
         lambda x, k, s: unfold(x, k, s).swapaxes(3, 4),
     "Rows and columns of both exchanged: a and i go down, b and j go right.":
@@ -49,7 +67,8 @@ UNFOLD = [value("unfold", unfold, "the array of patches",
 
 PATCHES = normal(2, 2, 2, 3, 3, 3)
 FOLD = [Task("fold", ("cols", "size", "stride"), ("the image",),
-             [(PATCHES, (5, 5), 2), (PATCHES, (6, 5), 2), (normal(1, 3, 2, 2, 2, 1), (4, 3), 1)],
+             [(PATCHES, (5, 5), 2), (PATCHES, (6, 5), 2), (normal(1, 3, 2, 2, 2, 1), (4, 3), 1),
+              (normal(4, 2, 3, 2, 2, 2), (6, 8), 3)],
              lambda cols, size, stride: (fold(cols, size, stride),), {
     "Overwritten where it should accumulate: patches overlap, and each must be added (+=).":
         lambda cols, size, stride: (fold(cols, size, stride, lambda old, new: new),),
@@ -64,8 +83,9 @@ FOLD = [Task("fold", ("cols", "size", "stride"), ("the image",),
         lambda cols, size, stride: (fold(cols, size, stride, np.maximum),),
     "The stride is forgotten: patch (a, b) begins at pixel (s a, s b).":
         lambda cols, size, stride: (fold(cols, size, 1),),
-    "Rows and columns of the places exchanged: a goes down, b goes right.":
+    "Rows and columns of the places exchanged: a goes down, b goes right.": (
         lambda cols, size, stride: (fold(cols.swapaxes(1, 2), size, stride),),
+        lambda cols, size, stride: (_read_exchanged(cols, size, stride),)),
     "Rows and columns of the window exchanged: i goes down, j goes right.":
         lambda cols, size, stride: (fold(cols.swapaxes(3, 4), size, stride),),
 })]
@@ -96,6 +116,7 @@ CONV2D = [rule(conv2d, 2, [
     (normal(3, 4, 4, 2), normal(2, 2, 2, 2), 2),
     (normal(3, 5, 5, 2), normal(3, 3, 2, 2), 2),
     (normal(1, 4, 5, 2), normal(2, 2, 2, 3), 1),
+    (normal(2, 5, 7, 3), normal(2, 2, 3, 2), 3),
 ], {
     "A flipped kernel: w meets g as it is, neither turned nor mirrored.":
         lambda g, y, x, w, s: (_to_input(g, x, _flipped(w), s), _flipped(_to_kernel(g, x, w, s))),
@@ -116,6 +137,7 @@ CONV_TRANSPOSE2D = [rule(conv_transpose2d, 2, [
     (normal(3, 2, 2, 2), normal(2, 2, 2, 2), 2),
     (normal(3, 2, 3, 2), normal(3, 3, 2, 2), 2),
     (normal(1, 3, 2, 3), normal(2, 2, 2, 3), 1),
+    (normal(2, 2, 1, 2), normal(2, 2, 3, 2), 3),
 ], {
     "A flipped kernel: w meets g as it is, neither turned nor mirrored.":
         lambda g, y, x, w, s: (conv2d(g, _flipped(w), s), _flipped(_to_kernel(x, g, w, s))),
@@ -161,7 +183,9 @@ def _first(largest, backwards=False):
 _tied_shares = _pooled(lambda largest, windows, k: largest / largest.sum(axis=(2, 4), keepdims=True))
 POOLED = normal(2, 4, 6, 3)
 TIED = np.array([1.0, 3.0, 2.0, 2.0, 3.0, 0.0, 2.0, 2.0, 1, 5, -1, -1, 4, 5, -1, -2]).reshape(1, 4, 4, 1)
-MAX_POOL = [rule(max_pool, 1, [(POOLED, 2), (TIED, 2)], {
+MAX_POOL = [rule(max_pool, 1, [(POOLED, 2), (TIED, 2), (np.round(normal(1, 3, 6, 2)), 3)], {
+    "Divided by all that tie in the image: every window counts its own.":
+        _pooled(lambda largest, windows, k: largest / largest.sum()),
     "The tie: entries that tie for the maximum share g; here each of them gets all of it.":
         _pooled(lambda largest, windows, k: largest),
     "The tie: entries that tie for the maximum share g; here the first of them gets all of it.":

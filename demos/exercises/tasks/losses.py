@@ -16,7 +16,8 @@ def _for_dense(suspect):
 
 
 DENSE = [rule(dense, 3, [(normal(3, 3), normal(3, 3, seed=1), normal(3)),
-                         (normal(5, 3), normal(3, 4), normal(4))], {
+                         (normal(5, 3), normal(3, 4), normal(4)),
+                         (normal(2, 4), normal(4, 3), normal(3, seed=1))], {
     **{words.replace("dL/da is made of g and b, and dL/db of g and a",
                      "dL/dx is made of g and w, and dL/dw of g and x"): _for_dense(suspect)
        for words, suspect in MATMUL_SUSPECTS.items()},
@@ -36,7 +37,8 @@ def squared_error(prediction, target):
     return 0.5 * np.sum((prediction - target) ** 2) / len(target)
 
 
-SQUARED_ERROR = [rule(squared_error, 2, [(normal(5, 3), normal(5, 3, seed=1))], {
+PAIRS = [(normal(5, 3), normal(5, 3, seed=1)), (normal(4, 2), normal(4, 2, seed=1))]
+SQUARED_ERROR = [rule(squared_error, 2, PAIRS, {
     "The square is not differentiated: the derivative of ½ e² is e.":
         lambda g, y, p, t: (g * 0.5 * (p - t) ** 2 / len(p), g * 0.5 * (p - t) ** 2 / len(p)),
     "The target is missing: the error is a difference.":
@@ -45,6 +47,10 @@ SQUARED_ERROR = [rule(squared_error, 2, [(normal(5, 3), normal(5, 3, seed=1))], 
         lambda g, y, p, t: (g * np.sign(p - t) / len(p), -g * np.sign(p - t) / len(p)),
     "The target's gradient is not zero: y depends on both alike.":
         lambda g, y, p, t: (None, np.zeros_like(t)),
+    "Plus for minus: the error is a difference.":
+        lambda g, y, p, t: (g * (p + t) / len(p), None),
+    "y for the error: the loss is one number, and its slope another thing.":
+        lambda g, y, p, t: (g * y * np.ones_like(p), -g * y * np.ones_like(p)),
 })]
 
 
@@ -52,9 +58,13 @@ def l1(h):
     return np.abs(h).sum() / len(h)
 
 
-CODE = normal(5, 3)
-CODE[[0, 3], [1, 2]] = 0
-L1 = [rule(l1, 1, [(CODE,)], {
+def _sparse(*shape):
+    code = normal(*shape)
+    code[[0, -2], [1, -1]] = 0
+    return code
+
+
+L1 = [rule(l1, 1, [(_sparse(5, 3),), (_sparse(4, 2),)], {
     "The value for its slope: the slope of |h| is 1 or -1, however large h is.":
         lambda g, y, h: (g * np.abs(h) / len(h),),
     "The square for the absolute value: h itself would be the slope of ½ h².": (
@@ -77,7 +87,7 @@ def gaussian_kl(mean, log_var):
     return 0.5 * np.sum(np.exp(log_var) + mean**2 - 1 - log_var) / len(mean)
 
 
-GAUSSIAN_KL = [rule(gaussian_kl, 2, [(normal(5, 3), normal(5, 3, seed=1))], {
+GAUSSIAN_KL = [rule(gaussian_kl, 2, PAIRS, {
     "σ where σ² is meant: exp(½ log_var) is σ; exp(log_var) is σ².":
         lambda g, y, m, lv: (None, 0.5 * g * (np.exp(0.5 * lv) - 1) / len(m)),
     "log_var where σ² is meant: exp(log_var) is σ².":
@@ -100,6 +110,11 @@ GAUSSIAN_KL = [rule(gaussian_kl, 2, [(normal(5, 3), normal(5, 3, seed=1))], {
         lambda g, y, m, lv: (0.5 * g * m**2 / len(m), None),
     "μ divided by σ²: that is a term of the Gaussian's density, not of this KL.":
         lambda g, y, m, lv: (g * m / np.exp(lv) / len(m), None),
+    "μ² too many: that term does not depend on log_var.": (
+        lambda g, y, m, lv: (None, 0.5 * g * (np.exp(lv) + m**2 - 1) / len(m)),
+        lambda g, y, m, lv: (None, 0.5 * g * (np.exp(lv) + m**2 - 1 - lv) / len(m))),
+    "Undifferentiated: -log_var has the slope -1, and the -1 goes.":
+        lambda g, y, m, lv: (None, 0.5 * g * (np.exp(lv) - 1 - lv) / len(m)),
 })]
 
 
@@ -107,7 +122,8 @@ def reparameterize(mean, log_var, noise):
     return mean + np.exp(0.5 * log_var) * noise
 
 
-REPARAMETERIZE = [rule(reparameterize, 2, [tuple(normal(5, 3, seed=s) for s in range(3))], {
+REPARAMETERIZE = [rule(reparameterize, 2, [tuple(normal(*shape, seed=s) for s in range(3))
+                                           for shape in ((5, 3), (4,), (2, 3, 2))], {
     "σ² where σ is meant: exp(log_var) is σ²; exp(½ log_var) is σ.":
         lambda g, z, m, lv, e: (None, 0.5 * g * np.exp(lv) * e),
     "σ² where σ is meant, and the ½ is missing: exp(log_var) is σ²; exp(½ log_var) is σ.":
@@ -120,6 +136,11 @@ REPARAMETERIZE = [rule(reparameterize, 2, [tuple(normal(5, 3, seed=s) for s in r
         lambda g, z, m, lv, e: (None, g * e),
     "z for σ ε: the μ in z does not depend on log_var.":
         lambda g, z, m, lv, e: (None, 0.5 * g * z),
+    "z for ε: what σ multiplies in z is ε, not z itself.": (
+        lambda g, z, m, lv, e: (None, 0.5 * g * np.exp(0.5 * lv) * z),
+        lambda g, z, m, lv, e: (None, g * z)),
+    "1 / σ for σ: exp(½ log_var) has no minus in it.":
+        lambda g, z, m, lv, e: (None, 0.5 * g * e * np.exp(-0.5 * lv)),
     "ε is a factor too many: μ is added as it is.":
         lambda g, z, m, lv, e: (g * e, None),
     "σ is a factor too many: μ is added as it is.":
@@ -138,7 +159,7 @@ def _sparsity(slope):
     return lambda g, y, h, rho: (g * slope(h.mean(axis=0), rho) * np.ones_like(h) / len(h),)
 
 
-SPARSITY_KL = [rule(sparsity_kl, 1, [(positive(5, 3), 0.05)], {
+SPARSITY_KL = [rule(sparsity_kl, 1, [(positive(5, 3), 0.05), (positive(4, 2), 0.2)], {
     "The second term is missing: (1 - ρ) ln((1 - ρ) / (1 - ρ̂)) has a derivative too.":
         _sparsity(lambda m, rho: -rho / m),
     "The first term is missing: ρ ln(ρ / ρ̂) has a derivative too.":
@@ -170,13 +191,9 @@ SPARSITY_KL = [rule(sparsity_kl, 1, [(positive(5, 3), 0.05)], {
 
 
 def jacobian(x, w, b):
-    """By differences, as everything here."""
-    rows = []
-    for i in range(x.shape[1]):
-        step = np.zeros_like(x)
-        step[:, i] = STEP
-        rows.append((sigmoid((x + step) @ w + b) - sigmoid((x - step) @ w + b)) / (2 * STEP))
-    return np.stack(rows, axis=-1)
+    """By complex steps along one input after the other."""
+    steps = 1j * STEP * np.eye(x.shape[1])
+    return np.stack([sigmoid((x + step) @ w + b).imag / STEP for step in steps], axis=-1)
 
 
 def jacobian_penalty(x, w, b):
@@ -188,7 +205,8 @@ def _slope(x, w, b):
     return h * (1 - h)
 
 
-LAYER = [(normal(5, 3), normal(3, 3, seed=1), normal(3)), (normal(5, 3), normal(3, 4), normal(4))]
+LAYER = [(normal(5, 3), normal(3, 3, seed=1), normal(3)), (normal(4, 3), normal(3, 2), normal(2)),
+         (normal(2, 4), normal(4, 3), normal(3, seed=1))]
 JACOBIAN_CLOSED = [
     value("jacobian", jacobian, "the Jacobian", LAYER, {
         "Forgotten transpose: axis 1 belongs to the units h_j and axis 2 to the inputs x_i.":
@@ -205,6 +223,10 @@ JACOBIAN_CLOSED = [
             lambda x, w, b: ((1 - sigmoid(x @ w + b) ** 2)[:, :, None] * w.T,),
         "The bias is forgotten: h is sigmoid(x W + b).":
             lambda x, w, b: (_slope(x, w, 0)[:, :, None] * w.T,),
+        "Only one example's: every example has a Jacobian of its own.":
+            lambda x, w, b: (jacobian(x[:1], w, b)[0],),
+        "The mean over the examples: every example has a Jacobian of its own.":
+            lambda x, w, b: (jacobian(x, w, b).mean(axis=0),),
     }),
     value("jacobian_penalty", jacobian_penalty, "the penalty", LAYER, {
         "The slope is not squared: both factors of an entry of J are.":

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .task import normal, positive, rule, sigmoid, value
+from .task import logsumexp, normal, positive, rule, sigmoid, softmax, softplus, value
 
 
 def multiply(a, b):
@@ -29,7 +29,8 @@ def reshape(x, shape):
     return x.reshape(shape)
 
 
-MULTIPLY = [rule(multiply, 2, [(normal(3, 4), normal(3, 4, seed=1))], {
+MULTIPLY = [rule(multiply, 2, [(normal(3, 4), normal(3, 4, seed=1)), (normal(5), normal(5, seed=1)),
+                               (normal(2, 3, 2), normal(2, 3, 2, seed=1))], {
     "A factor too many: dy/da has one factor left, and g comes to that.":
         lambda g, y, a, b: (a * b, a * b),
     "y for the factor: it is not the product that belongs here, but one of its factors.":
@@ -41,22 +42,32 @@ MULTIPLY = [rule(multiply, 2, [(normal(3, 4), normal(3, 4, seed=1))], {
 })]
 
 SUM_BROADCAST = [
-    rule(sum, 1, [(normal(5, 3),)], {
+    rule(sum, 1, [(normal(5, 3),), (normal(3, 3),), (normal(7, 4),)], {
         "Summed once more: an entry of x turns up in one entry of y only.":
             lambda g, y, x: (np.full_like(x, g.sum()),),
         "x is a factor too many: the sum has the slope 1 in every entry, whatever its value.":
             lambda g, y, x: (g * x,),
+        "Along the wrong axis: g_j belongs to column j, the same in every row.":
+            lambda g, y, x: (g[:, None] * np.ones(x.shape[::-1]),),
+        "Only one row: every row of x has its share in y.": (
+            lambda g, y, x: (np.concatenate([g[None], np.zeros_like(x[1:])]),),
+            lambda g, y, x: (np.concatenate([np.zeros_like(x[1:]), g[None]]),)),
     }),
-    rule(add_bias, 2, [(normal(3, 3), normal(3)), (normal(5, 3), normal(3))], {
+    rule(add_bias, 2, [(normal(5, 5), normal(5)), (normal(4, 3), normal(3)), (normal(7, 2), normal(2))], {
         "Sum over the wrong axis: b is repeated down the rows, so its shares lie along axis 0.":
             lambda g, y, x, b: (None, g.sum(axis=1)),
         "Only one row's share: b is added to every row, and the shares of all rows add up.": (
             lambda g, y, x, b: (None, g[0]),
             lambda g, y, x, b: (None, g[-1])),
         "Ones for g: the shares to add up are the rows of g.":
-            lambda g, y, x, b: (np.ones_like(x), np.ones_like(b)),
-        "Sum over all axes: every entry of b has a sum of its own, over axis 0 only.":
+            lambda g, y, x, b: (None, np.ones_like(b)),
+        "Sum over all axes: every entry of b has a sum of its own, over axis 0 only.": (
             lambda g, y, x, b: (None, np.full(b.shape, g.sum())),
+            lambda g, y, x, b: (None, g.sum())),
+        "Sum of x for the sum of g: it is the gradient that is handed back.":
+            lambda g, y, x, b: (None, x.sum(axis=0)),
+        "b is a factor too many: it is added, and its slope is 1.":
+            lambda g, y, x, b: (g * b, g.sum(axis=0) * b),
     }),
 ]
 
@@ -76,25 +87,30 @@ MATMUL_SUSPECTS = {
         lambda g, y, a, b: (g * b.T, g * a.T)),
     "g is missing: it is a matrix product of g and the other factor.":
         lambda g, y, a, b: (b.T, a.T),
+    "A factor is missing: g has to be multiplied by the other factor.":
+        lambda g, y, a, b: (g, g),
     "The wrong factor: dL/da is made of g and b, and dL/db of g and a.":
         lambda g, y, a, b: (g @ a.T, b.T @ g),
 }
-MATMUL = [rule(matmul, 2, [(normal(3, 3), normal(3, 3, seed=1)), (normal(2, 3), normal(3, 4))],
+MATMUL = [rule(matmul, 2, [(normal(3, 3), normal(3, 3, seed=1)), (normal(2, 3), normal(3, 4)),
+                           (normal(5, 2), normal(2, 3))],
                MATMUL_SUSPECTS)]
 
 ADJOINTS = [
     rule(transpose, 1, [(normal(2, 3, 4), (1, 2, 0)), (normal(3, 3, 3), (1, 2, 0)),
-                        (normal(2, 3, 4), (0, 2, 1))], {
+                        (normal(2, 4, 3), (0, 2, 1)), (normal(2, 3, 4, 2), (3, 0, 1, 2))], {
         "The same permutation again: it has to be undone, with the inverse permutation.":
             lambda g, y, x, axes: (g.transpose(axes),),
         "All axes reversed: that undoes only a plain .T, not a permutation such as this.":
             lambda g, y, x, axes: (g.T,),
+        "The inverse of one permutation alone: (2, 0, 1) undoes (1, 2, 0). Make it from the axes given.":
+            lambda g, y, x, axes: (g.transpose(2, 0, 1),),
         "Not moved back: g has the axes of y; x's are in another order.":
             lambda g, y, x, axes: (g,),
         "Reshape for transpose: the shape is right, but reshape leaves the entries in y's order.":
             lambda g, y, x, axes: (g.reshape(x.shape),),
     }),
-    rule(reshape, 1, [(normal(3, 4), (2, 6)), (normal(2, 6), (3, 2, 2))], {
+    rule(reshape, 1, [(normal(3, 4), (2, 6)), (normal(2, 6), (3, 2, 2)), (normal(2, 3, 4), (24,))], {
         "Not moved back: g has the shape of y, and has to get that of x.":
             lambda g, y, x, shape: (g,),
         "Transpose for reshape: the entries have changed their order. Reshape keeps it.":
@@ -105,13 +121,6 @@ ADJOINTS = [
 ]
 
 
-def _sigmoid(x):
-    return sigmoid(x)
-
-
-_sigmoid.__name__ = "sigmoid"
-
-
 def tanh(x):
     return np.tanh(x)
 
@@ -120,8 +129,9 @@ def relu(x):
     return np.maximum(x, 0)
 
 
+ANY = [(normal(3, 4),), (normal(5),), (normal(2, 3, 2),)]  # an operation on every entry by itself
 SIGMOID_TANH = [
-    rule(_sigmoid, 1, [(normal(3, 4),)], {
+    rule(sigmoid, 1, ANY, {
         "x where y is meant: the slope y (1 - y) is written with the output.":
             lambda g, y, x: (g * x * (1 - x),),
         "1 - y is missing: the slope has two factors.": lambda g, y, x: (g * y,),
@@ -131,8 +141,14 @@ SIGMOID_TANH = [
         "1 + y for 1 - y.": lambda g, y, x: (g * y * (1 + y),),
         "Sigmoid of y: y is the sigmoid of x already.":
             lambda g, y, x: (g * sigmoid(y) * (1 - sigmoid(y)),),
+        "A square too many: the slope is y (1 - y), with a factor 1 - y and not its square.": (
+            lambda g, y, x: (g * (1 - y) ** 2,),
+            lambda g, y, x: (g * y * (1 - y) ** 2,)),
+        "y² for y: the slope is y (1 - y), which is y - y².":
+            lambda g, y, x: (g * y**2 * (1 - y),),
+        "The slope's first term alone: y (1 - y) is y - y², not y².": lambda g, y, x: (g * y * y,),
     }),
-    rule(tanh, 1, [(normal(3, 4),)], {
+    rule(tanh, 1, ANY, {
         "x where y is meant: the slope is written with the output.": lambda g, y, x: (g * (1 - x * x),),
         "y where y² is meant: the slope has a square in it.": lambda g, y, x: (g * (1 - y),),
         "The slope of sigmoid: tanh has another.": lambda g, y, x: (g * y * (1 - y),),
@@ -145,17 +161,22 @@ SIGMOID_TANH = [
         "A parenthesis is missing: g is to multiply the whole slope, the 1 too.":
             lambda g, y, x: (1 - g * y * y,),
         "Tanh of y: y is the tanh of x already.": lambda g, y, x: (g * (1 - np.tanh(y) ** 2),),
+        "The square of the difference: the slope is 1 - y², not (1 - y)².":
+            lambda g, y, x: (g * (1 - y) ** 2,),
+        "The square of the sum: the slope is 1 - y², not (1 + y)².":
+            lambda g, y, x: (g * (1 + y) ** 2,),
+        "The slope of arctan: tanh has another.": lambda g, y, x: (g / (1 + x * x),),
     }),
 ]
 
-RELU = [rule(relu, 1, [(np.array([[0.5, -1.5, 0.0], [-0.25, 2.0, 0.0]]),)], {
+RELU = [rule(relu, 1, [(np.array([[0.5, -1.5, 0.0], [-0.25, 2.0, 0.0]]),), (np.round(normal(7)),),
+                       (np.round(normal(3, 2, 4)),)], {
     "The kink: at x = 0 the slope is to be 0, not 1. Mind > and >=.":
         lambda g, y, x: (g * (x >= 0),),
     "The kink: at x = 0 the slope is to be 0, not ½.":
         lambda g, y, x: (g * ((x > 0) + 0.5 * (x == 0)),),
     "Value for slope: the slope is 1 or 0, whatever the value of x.": (
         lambda g, y, x: (g * y,),
-        lambda g, y, x: (y,),
         lambda g, y, x: (g * x,)),
     "Not stopped: where x is negative nothing may come through.":
         lambda g, y, x: (g,),
@@ -168,20 +189,21 @@ RELU = [rule(relu, 1, [(np.array([[0.5, -1.5, 0.0], [-0.25, 2.0, 0.0]]),)], {
 }, exact=lambda g, y, x: g * (x > 0))]
 
 
-def logsumexp(x):
-    top = x.max(axis=-1, keepdims=True)
-    return (np.log(np.exp(x - top).sum(axis=-1, keepdims=True)) + top)[:, 0]
+LARGE = np.array([[1000.0, 999.0, -1000.0], [1000.0, 1000.5, 1001.0], [-1000.0, -1001.0, -1002.0]])
+ROWS = [(normal(3, 3),), (normal(5, 4),), (LARGE,)]
 
 
-def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+def _over_rows(reference):
+    """The function of x alone, under its own name."""
+    def function(x):
+        return reference(x)
+
+    function.__name__ = reference.__name__
+    return function
 
 
-LARGE = np.array([[1000.0, 999.0, -1000.0], [1000.0, 1000.5, 1001.0]])
-ROWS = [(normal(3, 3),), (normal(5, 3),), (LARGE,)]
 SOFTMAX = [
-    rule(logsumexp, 1, ROWS, {
+    rule(_over_rows(logsumexp), 1, ROWS, {
         "Not normalised: exp(x) has to be divided by its sum.":
             lambda g, y, x: (g[:, None] * np.exp(x),),
         "Not broadcast along the row: g and y have one number for each row, which belongs in a column, "
@@ -193,8 +215,12 @@ SOFTMAX = [
             lambda g, y, x: (g[:, None] * np.exp(x) / np.exp(x).sum(),),
         "Sum over the wrong axis: it is the rows, axis -1, that add up to 1.":
             lambda g, y, x: (g[:, None] * np.exp(x) / np.exp(x).sum(axis=0),),
+        "Softmax's rule: the derivative of logsumexp is softmax itself.":
+            lambda g, y, x: (g[:, None] * softmax(x) * (1 - softmax(x)),),
+        "log-softmax for softmax: x - y has to be exponentiated.":
+            lambda g, y, x: (g[:, None] * (x - y[:, None]),),
     }, device=True),
-    rule(softmax, 1, ROWS, {
+    rule(_over_rows(softmax), 1, ROWS, {
         "Only the diagonal: y (1 - y) is the slope of y_k in x_k, but y_j depends on x_k too.":
             lambda g, y, x: (g * y * (1 - y),),
         "The second term is missing: the denominator depends on x too.": lambda g, y, x: (g * y,),
@@ -214,12 +240,14 @@ SOFTMAX = [
             lambda g, y, x: (g - (g * y).sum(axis=-1, keepdims=True),),
         "Wrong sign within: plus where minus is meant.":
             lambda g, y, x: (y * (g + (g * y).sum(axis=-1, keepdims=True)),),
+        "Cross-entropy's rule: y minus the targets is its gradient. Here g is no target.": (
+            lambda g, y, x: (y - g,),
+            lambda g, y, x: (g - y,),
+            lambda g, y, x: (g * (y - 1),)),
+        "The factor y twice: (g y)'s sum has it already, and it comes once more in front.":
+            lambda g, y, x: (y * (g * y - (g * y).sum(axis=-1, keepdims=True)),),
     }, device=True),
 ]
-
-
-def softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def bernoulli_nll(logits, target):
@@ -228,7 +256,7 @@ def bernoulli_nll(logits, target):
 
 EXTREME = np.array([[1000.0, -1000.0, 0.5], [-800.0, 800.0, -3.0]])
 BERNOULLI = [
-    value("softplus", lambda x: softplus(x), "the value", [(normal(5, 3),), (EXTREME,)], {
+    value("softplus", lambda x: softplus(x), "the value", [*ANY, (EXTREME,)], {
         "The logarithm is missing, or the 1 + inside it: this is x where x is positive.":
             lambda x: (np.maximum(x, 0),),
         "Wrong sign inside: this is ln(1 + e⁻ˣ).": lambda x: (softplus(-x),),
@@ -237,7 +265,7 @@ BERNOULLI = [
         "max(x, 0) is missing: ln(1 + e^-|x|) is right for negative x only.":
             lambda x: (softplus(-np.abs(x)),),
     }, device=True),
-    rule(softplus, 1, [(normal(5, 3),), (EXTREME,)], {
+    rule(softplus, 1, [*ANY, (EXTREME,)], {
         "y for its slope: the derivative of softplus is another function.": lambda g, y, x: (g * y,),
         "Wrong sign inside: this is the sigmoid of -x.": lambda g, y, x: (g * sigmoid(-x),),
         "Differentiated twice: this is the slope of the sigmoid.":
@@ -245,7 +273,13 @@ BERNOULLI = [
         "Sigmoid of y: it is to be taken of x.": lambda g, y, x: (g * sigmoid(y),),
         "A step for the sigmoid: softplus has no kink.": lambda g, y, x: (g * (x > 0),),
     }, device=True),
-    rule(bernoulli_nll, 1, [(normal(5, 3), positive(5, 3)), (EXTREME, positive(2, 3))], {
+    rule(bernoulli_nll, 1, [(normal(5, 3), positive(5, 3)), (normal(4, 2), positive(4, 2)),
+                            (EXTREME, positive(2, 3))], {
+        "Softplus for the sigmoid: it is the sigmoid that is softplus's derivative.": (
+            lambda g, y, logits, target: (g * (softplus(logits) - target) / len(logits),),
+            lambda g, y, logits, target: (g * (softplus(logits) - target * logits) / len(logits),)),
+        "The gradient in the target: -logits is the slope in t.":
+            lambda g, y, logits, target: (-g * logits / len(logits),),
         "The sigmoid is missing: the prediction is p = sigmoid(logits), not the logits.":
             lambda g, y, logits, target: (g * (logits - target) / len(logits),),
         "The slope of the sigmoid is a factor too many: it cancels. (For squared error it would stay.)":
