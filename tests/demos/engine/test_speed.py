@@ -1,0 +1,147 @@
+"""The demo of speed: its processes, its steps and what it makes of their times. No time is judged here."""
+
+import importlib.util
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+
+from demos.engine import _contenders, speed
+from demos.engine._contenders import CASES, CLOSED, FLOOR, library
+from tinyae import optim
+
+ALL = [(case, name) for case, (_, contenders) in CASES.items() for name in contenders]
+
+
+def test_quick_run(run_quick, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # PyTorch may be installed here
+    metrics, names = run_quick(speed)
+    assert names == {"speed.png", "metrics.json"} and metrics["claims"] == []
+    measured = metrics["measured"]
+    assert measured["rounds"] == 1 and measured["place"].startswith("CPU, ")
+    medians = measured["medians_in_seconds"]
+    assert [(case, name) for case, seconds in medians.items() for name in seconds] == [
+        (case, name) for case, name in ALL if library(name) == "NumPy"]
+    assert all(seconds > 0 for case in medians.values() for seconds in case.values())
+    assert set(measured["ratios"]["784-400-20 VAE"]["tinyae"]) == {"the floor's"}
+    assert not multiprocessing.active_children()
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+VAE = "784-400-20 VAE"
+
+
+def test_a_worker_makes_steps_in_a_process_of_its_own():
+    with speed.worker("NumPy", "cpu") as steps:
+        for contender, count in ((FLOOR, 3), ("tinyae", 2), (FLOOR, 1)):
+            seconds = steps(VAE, contender, count)
+            assert len(seconds) == count and all(s > 0 for s in seconds)
+        child, = multiprocessing.active_children()
+        assert child.pid != os.getpid()
+    assert not multiprocessing.active_children()
+
+
+def test_an_error_in_a_worker_is_an_error_here_and_it_goes_on():
+    with speed.worker("NumPy", "cpu") as steps:
+        with pytest.raises(KeyError, match="no such contender"):
+            steps(VAE, "no such contender", 1)
+        assert len(steps(VAE, FLOOR, 1)) == 1
+
+
+def test_a_worker_that_ends_is_named():
+    with speed.worker("NumPy", "cpu") as steps:
+        assert len(steps(VAE, FLOOR, 1)) == 1
+        child, = multiprocessing.active_children()
+        child.kill()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="the process of NumPy ended with exit status -9"):
+                steps(VAE, FLOOR, 1)
+
+
+def test_contenders_take_turns(monkeypatch):
+    monkeypatch.setattr(speed.time, "sleep", lambda seconds: None)
+    asked = []
+
+    def steps(case, contender, count):
+        asked.append((contender, count))
+        return [float(len(asked))] * count
+
+    names = ["tinyae", "PyTorch eager"]
+    medians = speed.compare({"NumPy": steps, "PyTorch": steps}, VAE, names, rounds=3, turn=5)
+    assert asked == 3 * [("tinyae", 10), ("tinyae", 5), ("PyTorch eager", 10), ("PyTorch eager", 5)]
+    assert medians == {"tinyae": 6.0, "PyTorch eager": 8.0}  # of 2, 6, 10 and of 4, 8, 12: those that count
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if name.startswith("tinyae")])
+def test_a_step_of_ours_changes_every_parameter(case, contender, monkeypatch):
+    made, begin = [], optim.Adam.__init__
+    monkeypatch.setattr(optim.Adam, "__init__", lambda self, *args: made.append(self) or begin(self, *args))
+    batch = np.random.default_rng(0).random((3, 784), np.float32)
+    step = CASES[case].contenders[contender](batch, "cpu")
+    adam, = made
+    before = [p.numpy().copy() for p in adam.params]
+    step()
+    step()
+    assert adam.steps == 2
+    assert not any(np.array_equal(p.numpy(), b) for p, b in zip(adam.params, before))
+
+
+def test_the_exact_penalty_and_its_closed_form_are_one_loss(monkeypatch):
+    """They differ in time, not in what they compute."""
+    seen = []
+    monkeypatch.setattr(_contenders, "tinyae_step", lambda model, batch, device, rng: seen.append(model))
+    for method in ("exact", "closed"):
+        _contenders.tinyae_contractive(method)(None, "cpu")
+    x = np.random.default_rng(0).random((2, 784), np.float32)
+    losses = [model.loss(x, np.random.default_rng(0))[0].item() for model in seen]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if library(name) == "PyTorch"])
+def test_a_step_of_pytorch_changes_every_parameter(case, contender, monkeypatch):
+    torch = pytest.importorskip("torch")
+    given, begin = [], torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda p, lr: begin(given.append(list(p)) or given[-1], lr))
+    batch = np.random.default_rng(0).random((_contenders.BATCH, 784), np.float32)
+    step = CASES[case].contenders[contender](batch, "cpu")
+    before = [p.detach().clone() for p in given[0]]
+    step()
+    assert not any(torch.equal(p, b) for p, b in zip(given[0], before))
+
+
+def test_both_ways_of_pytorch_give_one_jacobian():
+    torch = pytest.importorskip("torch")
+    encoder = torch.nn.Sequential(torch.nn.Linear(5, 64), torch.nn.Sigmoid())
+    x = torch.rand(_contenders.BATCH, 5)
+    squares = [way(encoder, x)[0].square().sum().item()
+               for way in (_contenders.all_by_functions, _contenders.all_by_double_backward)]
+    assert squares[0] == pytest.approx(squares[1], rel=1e-4)
+
+
+# --- what it makes of the times ------------------------------------------------------------------
+
+def test_ratios_of_times():
+    medians = {"tinyae": 3.0, CLOSED: 1.5, FLOOR: 2.0, "PyTorch, one way": 4.0, "PyTorch, another": 6.0}
+    assert speed.ratios(medians) == {"tinyae": {"PyTorch's": 0.75, "the floor's": 1.5},
+                                     CLOSED: {"tinyae's": 0.5}}
+    assert speed.ratios({"tinyae": 3.0}) == {"tinyae": {}}
+
+
+@pytest.mark.parametrize("ours, doubt", [(3.0, False), (1.9, True)])
+def test_a_step_below_the_floor_is_not_believed(ours, doubt):
+    text = speed.told("model", {"tinyae": ours, FLOOR: 2.0}, "CPU, 2 threads")
+    assert ("do not trust these" in text) == doubt
+
+
+def test_threads_are_those_that_the_environment_allows(monkeypatch):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert 1 <= speed.allowed_threads() <= os.cpu_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert speed.allowed_threads() == 5
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert speed.allowed_threads() == 3 and speed.where("cpu") == "CPU, 3 threads"

@@ -1,0 +1,158 @@
+"""What the demos measure, against brute force and against cases of which the answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+
+from demos import measures
+
+
+# --- neighbours and PCA --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_nearest_is_brute_force(k):
+    rng = np.random.default_rng(0)
+    queries, reference = rng.random((12, 3, 2)), rng.random((30, 3, 2))
+    distances, numbers = measures.nearest(queries, reference, k)
+    table = np.sqrt(((queries[:, None] - reference[None]) ** 2).sum((2, 3)))
+    assert np.array_equal(numbers, table.argsort(1)[:, :k])
+    assert np.allclose(distances, np.sort(table, 1)[:, :k], atol=1e-7)
+    again, itself = measures.nearest(reference, reference, 1)
+    assert np.array_equal(itself[:, 0], np.arange(30)) and np.abs(again).max() < 1e-6
+
+
+def test_vote_is_brute_force():
+    rng = np.random.default_rng(1)
+    queries, reference, labels = rng.random((40, 2)), rng.random((200, 2)), rng.integers(0, 10, 200)
+    labels[reference[:, 0] < 0.5] = 7
+    winners, shares = measures.vote(queries, reference, labels)
+    table = ((queries[:, None] - reference[None]) ** 2).sum(2)
+    for i, row in enumerate(table):
+        counts = np.bincount(labels[row.argsort()[:10]], minlength=10)
+        assert winners[i] == counts.argmax() and shares[i] == counts.max() / 10
+    assert {1.0} < set(shares)
+
+
+def test_principal_axes():
+    rng = np.random.default_rng(3)
+    frame, _ = np.linalg.qr(rng.standard_normal((4, 4)))
+    x = rng.standard_normal((5000, 4)) * [5, 3, 1, 0.2] @ frame.T + 7
+    mean, axes = measures.pca(x, 2)
+    assert np.allclose(mean, x.mean(axis=0)) and axes.shape == (4, 2)
+    assert np.allclose(axes.T @ axes, np.eye(2))
+    assert np.allclose(np.abs((axes * frame[:, :2]).sum(axis=0)), 1, atol=1e-2)
+    assert np.var((x - mean) @ axes, axis=0) == pytest.approx([25, 9], rel=0.1)
+
+
+def test_copies_by_pca():
+    rng = np.random.default_rng(2)
+    flat = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 6)) + 3  # a plane, off the origin
+    train, x = flat[:40].reshape(40, 2, 3), flat[40:].reshape(10, 2, 3)
+    assert np.allclose(measures.pca_copies(train, x, 2), x)
+    assert measures.squared_error(measures.pca_copies(train, x, 1), x) > 0.1
+    assert np.allclose(measures.pca_copies(train, x, 0), train.mean(axis=0))
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+def test_ratio():
+    assert measures.ratio(3, 4) == 0.75 and math.isnan(measures.ratio(3, 0))
+
+
+def test_squared_error_is_summed_over_an_example():
+    target = np.zeros((2, 2, 3))
+    prediction = target.copy()
+    prediction[0, 0] = 2
+    assert measures.squared_error(prediction, target) == 6  # three entries of 4, of two examples
+
+
+def test_relative_error_is_that_of_the_mean_at_worst():
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    mean = x.mean(axis=0)
+    assert measures.relative_error(x, x, mean) == 0
+    assert measures.relative_error(np.broadcast_to(mean, x.shape), x, mean) == pytest.approx(1)
+    assert measures.relative_error((x + mean) / 2, x, mean) == pytest.approx(0.25)
+
+
+def test_r_squared():
+    truth = np.random.default_rng(0).standard_normal((100, 2)) * [1, 3] + 5
+    assert measures.r_squared(truth, truth) == 1
+    assert measures.r_squared(np.broadcast_to(truth.mean(axis=0), truth.shape), truth) == pytest.approx(0)
+    assert measures.r_squared((truth + truth.mean(axis=0)) / 2, truth) == pytest.approx(0.75)
+    assert measures.r_squared(2 * truth.mean(axis=0) - truth, truth) == pytest.approx(-3)
+
+
+# --- what can be read from codes -----------------------------------------------------------------
+
+def coded(n=200):
+    """Codes of very different scales, and a linear function of them."""
+    codes = np.random.default_rng(0).standard_normal((n, 3)) * [1e-3, 1, 1e3] + [0, 5, -200]
+    return codes, codes @ [2000.0, 1, 3e-3] + 4
+
+
+def test_regression_finds_a_linear_function():
+    codes, target = coded()
+    found = measures.regression(codes[:150], target[:150], codes[150:], ridge=1e-9)
+    assert np.allclose(found, target[150:])
+    two = measures.regression(codes[:150], np.c_[target, -target][:150], codes[150:], ridge=1e-9)
+    assert np.allclose(two, np.c_[found, -found])
+
+
+def test_regression_by_ridge_does_not_care_about_scales():
+    codes, target = coded()
+    found = [measures.regression(c[:150], target[:150], c[150:], ridge=0.1) for c in (codes, codes * [1e3, 1, 1e-3])]
+    assert np.allclose(*found)
+
+
+def test_regression_on_a_code_that_never_changes():
+    codes, target = coded()
+    found = measures.regression(np.zeros((200, 2)), target, np.zeros((3, 2)))
+    assert np.allclose(found, target.mean(), rtol=2e-3)
+
+
+def test_linear_accuracy():
+    rng = np.random.default_rng(0)
+    centres = 5 * np.eye(3)
+    labels, new_labels = rng.integers(0, 3, 300), rng.integers(0, 3, 200)
+    codes, new = (centres[which] + 0.3 * rng.standard_normal((len(which), 3)) for which in (labels, new_labels))
+    names = np.array([2, 5, 9])  # whatever the labels are called
+    assert measures.linear_accuracy(codes, names[labels], new, names[new_labels]) == 1
+    assert measures.linear_accuracy(codes, names[labels], new, names[(new_labels + 1) % 3]) == 0
+    blind = rng.standard_normal((300, 3)), rng.standard_normal((200, 3))
+    assert 0.2 < measures.linear_accuracy(blind[0], labels, blind[1], new_labels) < 0.5
+
+
+def test_linear_accuracy_sees_no_circle():
+    """What no line separates stays hidden: a ring around its middle."""
+    rng = np.random.default_rng(0)
+    angle, ring = rng.uniform(0, 2 * np.pi, 1000), np.repeat([0.2, 3.0], 500)
+    codes, labels = np.c_[ring * np.cos(angle), ring * np.sin(angle)], ring > 1
+    assert measures.linear_accuracy(codes[::2], labels[::2], codes[1::2], labels[1::2]) < 0.65
+
+
+def test_area_under_roc_is_the_share_of_pairs():
+    rng = np.random.default_rng(0)
+    outliers, others = rng.integers(3, 9, 40) / 2, rng.integers(0, 7, 70) / 2  # with many ties
+    pairs = (outliers[:, None] > others) + 0.5 * (outliers[:, None] == others)
+    assert measures.area_under_roc(outliers, others) == pytest.approx(pairs.mean())
+    assert measures.area_under_roc(np.ones(4), np.zeros(5)) == 1
+    assert measures.area_under_roc(np.zeros(4), np.ones(5)) == 0
+    assert measures.area_under_roc(np.ones(4), np.ones(5)) == 0.5
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+def test_seconds_in_turns(monkeypatch):
+    clock, calls = [0.0], []
+    monkeypatch.setattr(measures.time, "perf_counter", lambda: clock[0])
+
+    def way(name, seconds):
+        def act():
+            calls.append(name)
+            clock[0] += seconds[calls.count(name) - 1]
+        return act
+
+    ways = {"a": way("a", [90, 1, 5, 2]), "b": way("b", [0, 10, 30, 20])}
+    assert measures.seconds_in_turns(ways, rounds=3) == {"a": 2, "b": 20}  # the first round does not count
+    assert calls == 4 * ["a", "b"]
