@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tinyae import Tensor, data, distributions, gradcheck, models, nn, no_grad, optim, training
+from tinyae import Tensor, data, distributions, grad, gradcheck, models, nn, no_grad, ops, optim, training
 
 
 def vae(shape=(4, 4, 1), hidden=8, latent=3, seed=0, **options):
@@ -177,10 +177,16 @@ def linear_gaussian():
     model = models.VariationalAutoencoder(encoder, decoder, k, likelihood=distributions.Gaussian,
                                           samples=2**k)
 
+    return model, x, log_p_of_each(model, x).mean()
+
+
+def log_p_of_each(model, x):
+    """ln p(x) = ln N(x; b, I + W Wᵀ)."""
+    w, b = model.decoder.weight.data.T, model.decoder.bias.data
+    d = len(b)
     marginal = np.eye(d) + w @ w.T
     square = np.einsum("ni,ij,nj->n", x - b, np.linalg.inv(marginal), x - b)
-    log_p = -(d * np.log(2 * np.pi) + np.linalg.slogdet(marginal)[1] + square) / 2
-    return model, x, log_p.mean()
+    return -(d * np.log(2 * np.pi) + np.linalg.slogdet(marginal)[1] + square) / 2
 
 
 def bound(model, x):
@@ -204,12 +210,86 @@ def test_the_gap_is_the_divergence_from_the_posterior(part, shift):
     assert gap == pytest.approx(divergence, rel=1e-9)
 
 
+# --- the importance-weighted bound ---------------------------------------------------------------
+
+def off_posterior():
+    """The model whose ln p(x) is known, its q moved off the posterior: x, ln p(x) of each and KL(q ‖ p(z | x))."""
+    model, x, _ = linear_gaussian()
+    posterior = model.encode(Tensor(x))
+    model.encoder.bias.data += [0.3, -0.2, 0.4, 0.3]
+    return model, x, log_p_of_each(model, x), model.encode(Tensor(x)).kl(posterior).item()
+
+
+def test_at_the_posterior_every_draw_weighs_p_of_x():
+    model, x, _ = linear_gaussian()
+    log_w = model.log_weights(Tensor(x), 7, rng()).numpy()
+    assert log_w.shape == (7, 5) and log_w == pytest.approx(np.tile(log_p_of_each(model, x), (7, 1)), rel=1e-12)
+    for samples in (1, 7):
+        found = model.importance_bound(Tensor(x), samples, rng())
+        assert found.shape == (5,) and found.numpy() == pytest.approx(log_p_of_each(model, x), rel=1e-12)
+
+
+def test_the_weights_average_to_p_of_x_and_their_logarithms_to_the_elbo():
+    model, x, log_p, gap = off_posterior()
+    assert gap > 0.1
+    relative = np.exp(model.log_weights(Tensor(x), 40_000, rng()).numpy() - log_p)
+    error = relative.std(axis=0) / 200
+    assert error.max() < 0.02 and (abs(relative.mean(axis=0) - 1) < 4 * error).all()
+    assert model.log_weights(Tensor(x), 4, Signs(len(x))).numpy().mean() == pytest.approx(log_p.mean() - gap, rel=1e-12)
+    assert model.log_weights(Tensor(x), 4, Signs(len(x))).numpy().mean() == pytest.approx(bound(model, x), rel=1e-12)
+
+
+def test_the_bound_rises_to_ln_p_of_x_with_the_number_of_draws():
+    model, x, log_p, gap = off_posterior()
+    gaps = []
+    for samples in (1, 10, 1000):
+        many = np.stack([model.importance_bound(Tensor(x), samples, rng(seed)).numpy() for seed in range(400)])
+        gaps.append(log_p.mean() - many.mean())
+    assert gaps[0] == pytest.approx(gap, abs=0.1) and gaps[1] < gaps[0] / 4 and abs(gaps[2]) < gaps[1] / 10
+
+
+def test_improbable_examples_have_finite_bounds_and_gradients():
+    model = vae()
+    for p in model.decoder.parameters():
+        p.data *= 1000  # then each weight is far below the least number of float32
+    found = model.importance_bound(images(), 5, rng())
+    assert found.data.max() < -1000 and np.isfinite(found.data).all()
+    assert all(np.isfinite(g.data).all() for g in grad(ops.sum(found), model.parameters()))
+
+
+def iwae(shape=(4, 4, 1), hidden=8, latent=3, **options):
+    networks = models.dense_networks(shape, hidden, latent, np.random.default_rng(0), statistics=2)
+    return models.ImportanceWeightedAutoencoder(*networks, latent, **options)
+
+
+def test_training_on_the_importance_weighted_bound():
+    model, x = iwae(samples=6), images()
+    assert isinstance(model.decode(model.encode(x).mean), distributions.Bernoulli)
+    loss, terms = model.loss(x, rng())
+    assert loss.shape == () and terms == {"bound": loss}
+    assert loss.item() == -model.importance_bound(x, 6, rng()).numpy().mean()
+    log_w = model.log_weights(x, 6, rng()).numpy().astype(float)
+    assert loss.item() == pytest.approx(-np.log(np.exp(log_w).mean(axis=0)).mean(), rel=1e-6)
+    assert loss.item() < -log_w.mean()  # Jensen: above the average of the logarithms
+    history = training.fit(model, optim.Adam(model.parameters(), 1e-2), x.data, epochs=30, batch_size=6, rng=rng())
+    assert history[-1]["train"]["loss"] < history[0]["train"]["loss"] - 0.5
+
+
+@pytest.mark.parametrize("samples", [0, -1])
+def test_no_draws_are_refused(samples):
+    with pytest.raises(ValueError, match=f"samples must be at least 1, not {samples}"):
+        vae().log_weights(images(), samples, rng())
+    with pytest.raises(ValueError, match="samples must be at least 1"):
+        iwae(samples=samples)
+
+
 # --- learning ------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("options", [{}, {"samples": 2, "beta": 0.5, "likelihood": distributions.SquaredError},
-                                     {"likelihood": distributions.Laplace}])
-def test_gradient_check_of_the_loss(options):
-    model = vae((3,), 4, 2, **options)
+@pytest.mark.parametrize("make, options", [
+    (vae, {}), (vae, {"samples": 2, "beta": 0.5, "likelihood": distributions.SquaredError}),
+    (vae, {"likelihood": distributions.Laplace}), (iwae, {"samples": 3})])
+def test_gradient_check_of_the_loss(make, options):
+    model = make((3,), 4, 2, **options)
     layers = [f for f in (*model.encoder.layers, *model.decoder.layers) if isinstance(f, nn.Dense)]
 
     def loss(x, *values):

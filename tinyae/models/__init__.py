@@ -4,4 +4,4 @@ from .autoencoder import Autoencoder
 from .gan import GenerativeAdversarialNetwork
 from .networks import conv_networks, dense_networks
 from .sparse_coding import PredictiveSparseDecomposition
-from .vae import Elbo, VariationalAutoencoder, conv_vae, dense_vae
+from .vae import Elbo, ImportanceWeightedAutoencoder, VariationalAutoencoder, conv_vae, dense_vae

@@ -5,12 +5,19 @@ the other way with a Gaussian q(z | x), and both are trained together on the evi
 
     ln p(x)  ≥  ELBO  =  E_q ln p(x | z)  -  KL(q(z | x) ‖ N(0, I))
                            reconstruction     how much z tells about x
+
+It is the first of a row of bounds, the one for K = 1, that rises to ln p(x) with the number of draws
+from q (Burda, Grosse and Salakhutdinov 2016):
+
+    ln p(x)  ≥  L_K  =  E ln 1/K Σ w_k,  w_k = p(x | z_k) p(z_k) / q(z_k | x)
 """
 
+import math
 from typing import NamedTuple
 
 from .. import nn, ops
 from ..autodiff import Tensor
+from ..backend import array_module
 from ..distributions import Bernoulli, Gaussian
 from .networks import conv_networks, dense_networks
 
@@ -68,17 +75,52 @@ class VariationalAutoencoder(nn.Module):
     def elbo(self, x, rng):
         """The evidence lower bound on ln p(x), averaged over the batch, by its two terms."""
         q = self.encode(x)
-        kl = q.kl()
-        if self.samples > 1:
-            mean, log_var, x = (ops.concatenate([t] * self.samples) for t in (q.mean, q.log_var, x))
-            q = Gaussian(mean, log_var)
-        p = self.decode(q.sample(rng))
-        return Elbo(p.nll(x), kl)
+        x, copies = self._copies(x, q, self.samples)
+        return Elbo(self.decode(copies.sample(rng)).nll(x), q.kl())
+
+    def log_weights(self, x, samples, rng):
+        """ln p(x | z) p(z) / q(z | x), (samples, N), for so many z drawn from q(z | x) of each example."""
+        if samples < 1:
+            raise ValueError(f"log_weights: samples must be at least 1, not {samples}")
+        x, q = self._copies(x, self.encode(x), samples)
+        z = q.sample(rng)
+        prior = Gaussian(Tensor(array_module(z.data).zeros_like(z.data)))
+        log_w = self.decode(z).log_prob(x) + prior.log_prob(z) - q.log_prob(z)
+        return ops.reshape(log_w, shape=(samples, -1))
+
+    def importance_bound(self, x, samples, rng):
+        """An estimate of the bound L_K on ln p(x) of each example, (N,), from K = samples draws."""
+        return ops.logsumexp(self.log_weights(x, samples, rng), axis=0) - math.log(samples)
+
+    @staticmethod
+    def _copies(x, q, samples):
+        """x and q so many times, one after another."""
+        if samples == 1:
+            return x, q
+        x, mean, log_var = (ops.concatenate([t] * samples) for t in (x, q.mean, q.log_var))
+        return x, Gaussian(mean, log_var)
 
     def loss(self, x, rng):
         """What training minimises, reconstruction + β KL, and its terms by name."""
         reconstruction, kl = self.elbo(x, rng)
         return reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl}
+
+
+class ImportanceWeightedAutoencoder(VariationalAutoencoder):
+    """A VAE trained on the bound L_K instead of the ELBO, with K = samples (Burda et al. 2016).
+
+    The ELBO averages ln w over the draws and punishes each one that explains x badly. This takes ln of
+    the average of w, to which such a draw adds nothing: the gradient weighs each draw by its share of
+    Σ w, so the encoder may spread its draws and the posterior need not be a Gaussian.
+    """
+
+    def __init__(self, encoder, decoder, latent, *, likelihood=Bernoulli, samples=5):
+        super().__init__(encoder, decoder, latent, likelihood=likelihood, samples=samples)
+
+    def loss(self, x, rng):
+        """What training minimises, -L_K, in nats per example."""
+        loss = -ops.mean(self.importance_bound(x, self.samples, rng))
+        return loss, {"bound": loss}
 
 
 def dense_vae(shape, hidden, latent, rng, **options):
