@@ -897,7 +897,7 @@ def test_a_changed_constant_and_a_changed_result_are_seen():
         grad(loss, x)
     loss = ops.sum(ops.exp(x))
     changed(loss.node.inputs[0])
-    with pytest.raises(RuntimeError, match="exp"):
+    with pytest.raises(RuntimeError, match="sum"):
         grad(loss, x)
 
 

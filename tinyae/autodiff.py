@@ -13,6 +13,8 @@ each input, which turns g = dL/dy into that input's share, the vector-Jacobian p
 and the shares that reach a Tensor over different paths add up (Goodfellow, Bengio & Courville,
 Deep Learning, section 6.5). The rules are written in the same operations, so a gradient is itself
 a result with a graph behind it, and can be differentiated again: `create_graph=True`.
+
+The operations themselves are in the package `ops`; that `a + b` is `ops.add(a, b)` is said in `operators`.
 """
 
 import functools
@@ -26,12 +28,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from .backend import array_module, device_of, to_device
+from .operators import Operators
 
 
-ops = None  # the package tinyae.ops, which is built on this file, and once imported puts itself here
-
-
-class Tensor:
+class Tensor(Operators):
     """An array, and the record of how it was computed.
 
     data            the NumPy or CuPy array
@@ -65,115 +65,6 @@ class Tensor:
     size = property(lambda self: self.data.size)
     device = property(lambda self: device_of(self.data))
 
-    # Arithmetic. A number or an array on the left leaves the operator to the Tensor on its right.
-
-    def __add__(self, other): return add(self, other)
-    def __sub__(self, other): return ops.subtract(self, other)
-    def __mul__(self, other): return ops.multiply(self, other)
-    def __truediv__(self, other): return ops.divide(self, other)
-    def __pow__(self, other): return ops.power(self, other)
-    def __matmul__(self, other): return ops.matmul(self, other)
-
-    def __radd__(self, other): return add(other, self)
-    def __rsub__(self, other): return ops.subtract(other, self)
-    def __rmul__(self, other): return ops.multiply(other, self)
-    def __rtruediv__(self, other): return ops.divide(other, self)
-    def __rpow__(self, other): return ops.power(other, self)
-    def __rmatmul__(self, other): return ops.matmul(other, self)
-
-    def __neg__(self): return ops.negative(self)
-    def __abs__(self): return ops.abs(self)
-
-    # Comparisons, element by element, and masks. None and strings are equal to no Tensor, as Python says.
-
-    def __gt__(self, other): return ops.greater(self, other)
-    def __ge__(self, other): return ops.greater_equal(self, other)
-    def __lt__(self, other): return ops.less(self, other)
-    def __le__(self, other): return ops.less_equal(self, other)
-    def __eq__(self, other): return NotImplemented if _is_no_array(other) else ops.equal(self, other)
-    def __ne__(self, other): return NotImplemented if _is_no_array(other) else ops.not_equal(self, other)
-    def __and__(self, other): return ops.bitwise_and(self, other)
-    def __or__(self, other): return ops.bitwise_or(self, other)
-    def __rand__(self, other): return ops.bitwise_and(other, self)
-    def __ror__(self, other): return ops.bitwise_or(other, self)
-    def __invert__(self): return ops.invert(self)
-
-    __hash__ = object.__hash__  # `==` compares elements, so say that a Tensor hashes by identity
-
-    # Functions, under NumPy's names. All others are in tinyae.ops.
-
-    def exp(self): return ops.exp(self)
-    def log(self): return ops.log(self)
-    def sqrt(self): return ops.sqrt(self)
-    def tanh(self): return ops.tanh(self)
-    def sigmoid(self): return ops.sigmoid(self)
-    def relu(self): return ops.relu(self)
-    def clip(self, a_min=None, a_max=None): return ops.clip(self, a_min=a_min, a_max=a_max)
-    def astype(self, dtype): return astype(self, dtype=dtype)
-
-    def sum(self, axis=None, *, keepdims=False): return ops.sum(self, axis=axis, keepdims=keepdims)
-    def mean(self, axis=None, *, keepdims=False): return ops.mean(self, axis=axis, keepdims=keepdims)
-    def var(self, axis=None, **options): return ops.var(self, axis, **options)
-    def max(self, axis=None, *, keepdims=False): return ops.max(self, axis=axis, keepdims=keepdims)
-    def min(self, axis=None, *, keepdims=False): return ops.min(self, axis=axis, keepdims=keepdims)
-    def argmax(self, axis=None): return ops.argmax(self, axis=axis)
-
-    def __getitem__(self, index): return ops.getitem(self, index=index)
-    def swapaxes(self, axis1, axis2): return ops.swapaxes(self, axis1=axis1, axis2=axis2)
-    def squeeze(self, axis=None): return ops.squeeze(self, axis)
-    def flatten(self): return ops.reshape(self, shape=-1)
-    T = property(lambda self: ops.transpose(self))
-
-    def reshape(self, *shape):
-        """x.reshape(2, 3) or x.reshape((2, 3))."""
-        return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes):
-        """x.transpose(), x.transpose(1, 0) or x.transpose((1, 0))."""
-        if len(axes) == 1 and not isinstance(axes[0], int):
-            axes, = axes
-        return ops.transpose(self, axes=axes or None)
-
-    # What Python and NumPy ask of it.
-
-    def __len__(self):
-        return len(self.data)
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))  # len refuses a scalar; without it, it would be empty
-
-    def __bool__(self):
-        return bool(self.data)
-
-    def item(self):
-        """The only element, as a Python number."""
-        if self.size != 1:
-            raise ValueError(f"a Tensor of shape {self.shape} is no single number: that takes size 1, not "
-                             f"{self.size} (and of every element, ops.exp and not math.exp)")
-        return self.data.item()
-
-    def __float__(self):
-        return float(self.item())
-
-    def __int__(self):
-        return int(self.item())
-
-    def __format__(self, spec):
-        return format(self.item(), spec) if spec else str(self)
-
-    def __repr__(self):
-        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
-        flag = ", requires_grad=True" if self.requires_grad else ""
-        return f"Tensor({text}, {self.dtype}{flag})"
-
-    def __array__(self, *args, **kwargs):
-        raise TypeError("a Tensor is not turned into a NumPy array by itself: use .numpy()")
-
-    def __array_function__(self, function, types, args, kwargs):
-        raise TypeError(_use_ours(function.__name__))
-
-    __array_priority__ = 1000  # CuPy's way to ask which side an operator is left to
-
     # The values, with and without their history.
 
     def numpy(self):
@@ -188,10 +79,6 @@ class Tensor:
             array = array.view()
             array.flags.writeable = False
         return array
-
-    def tolist(self):
-        """The values as Python numbers in nested lists."""
-        return self.numpy().tolist()
 
     def detach(self):
         """The same array without its history: a constant to whatever is computed from it."""
@@ -220,42 +107,6 @@ class Tensor:
 _accumulating = threading.Lock()  # or of two threads that add to one `grad`, one could be forgotten
 
 
-def _is_no_array(other):
-    return other is None or isinstance(other, str)
-
-
-def _use_ours(name):
-    """What to say to a call of NumPy's function of that name on a Tensor."""
-    ours = f"use ops.{name}" if name in ops.__all__ else f"there is no ops.{name}; the values are in .numpy()"
-    return f"np.{name} does not take a Tensor, since it would lose its gradient: {ours}"
-
-
-OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal", "less",
-             "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
-
-
-class _AskedByNumPy:
-    """`Tensor.__array_ufunc__`, NumPy's question what to do with a Tensor in one of its functions.
-
-    NumPy asks the class, and is told to compute `array + Tensor` as we do, and of `np.tanh(Tensor)` which
-    function to use. CuPy asks the instance; None leaves the operator to the Tensor.
-    """
-
-    def __get__(self, tensor, kind):
-        return self.answer if tensor is None else None
-
-    @staticmethod
-    def answer(tensor, function, method, *inputs, **options):
-        if function.__name__ in OPERATORS and method == "__call__" and not options:
-            return getattr(ops, function.__name__)(*inputs)
-        if options.get("out"):
-            raise TypeError("an array cannot take a Tensor in place: write a = a + x, not a += x")
-        raise TypeError(_use_ours(function.__name__))
-
-
-Tensor.__array_ufunc__ = _AskedByNumPy()
-
-
 def _as_array(data):
     """The array in a Tensor, an array of any package as it is, and NumPy's array of anything else."""
     if isinstance(data, Tensor):
@@ -268,10 +119,6 @@ def _as_array(data):
     return data.astype(np.float32) if data.dtype == np.float64 else data
 
 
-_clock = itertools.count(1)  # one for what is made and what is changed: so it is known which came first
-_last_change = 0
-
-
 class Node:
     """How a Tensor was computed. It holds the inputs, and nothing holds it but the result."""
 
@@ -282,43 +129,7 @@ class Node:
         self.number = next(_clock)
 
 
-def changed(*tensors):
-    """Tell the engine that the values of these Tensors were changed in place, as an optimiser does it.
-
-    A result computed from them before has seen the old values, and its rules would read the new ones:
-    instead of a wrong gradient, `grad` and `backward` then give an error that names the operation.
-    """
-    global _last_change
-    _last_change = next(_clock)
-    for t in tensors:
-        t.version = _last_change
-
-
-class _Recording(threading.local):
-    on = True  # the value in every thread that has not set its own
-
-
-_recording = _Recording()
-
-
-def is_recording():
-    """Whether results remember how they were computed, in this thread."""
-    return _recording.on
-
-
-@contextmanager
-def record(on=True):
-    """A context in which results remember how they were computed, or do not."""
-    before, _recording.on = _recording.on, on
-    try:
-        yield
-    finally:
-        _recording.on = before
-
-
-def no_grad():
-    """A context in which results remember nothing: `with no_grad(): prediction = model(x)`."""
-    return record(False)
+_clock = itertools.count(1)  # one for what is made and what is changed: so it is known which came first
 
 
 PRIMITIVES = {}  # every primitive by name; the tests require a gradient check for each
@@ -355,17 +166,16 @@ class Operation:
     """What `primitive` makes of a body: called with Tensors, it computes, and remembers how.
 
     body    the function on arrays
-    rules   the rule for each input, or None for an input without a gradient; rule(i) is that of input i
+    rules   the rule for each input, or None for an input without a gradient
     """
 
     def __init__(self, body):
         functools.update_wrapper(self, body)
-        self.body = body
-        self.rules = ()
-        self.signature = inspect.signature(body)
+        self.body, self.signature = body, inspect.signature(body)
         arguments = self.signature.parameters.values()
         self.defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
+        self.rules = ()
         self.count = None  # of inputs; None until there are rules, and where it may be any
         self.constants = ()  # the inputs without a gradient, by number
 
@@ -373,17 +183,20 @@ class Operation:
         """What the body makes of the arrays, with its history where an input requires a gradient."""
         if len(args) != self.count:
             args, params = self._bind(args, params)
-        inputs, arrays, differentiable = [], [], None  # None until there is a Tensor
-        for x in args:
+        inputs, arrays, numbers, recorded = [], [], True, False
+        for i, x in enumerate(args):
             if type(x) is not Tensor and type(x) is not float and type(x) is not int:
                 x = _operand(x)
-            inputs.append(x)
             if isinstance(x, Tensor):
+                numbers = False
                 arrays.append(x.data)
-                differentiable = differentiable or x.requires_grad
+                if x.requires_grad and i in self.constants:
+                    x = x.detach()  # no gradient goes there, so its history ends here
+                recorded = recorded or x.requires_grad
             else:
                 arrays.append(x)
-        if differentiable is None and args and len(self.constants) != self.count:
+            inputs.append(x)
+        if numbers and args and len(self.constants) != self.count:
             return self(*[Tensor(float(x)) for x in args], **params)  # numbers alone become float32
         if self.defaults:
             params = {**self.defaults, **params}
@@ -399,18 +212,14 @@ class Operation:
             if isinstance(p, Tensor) and p.requires_grad:
                 raise TypeError(f"{self.__name__}: an argument that requires a gradient has no rule; "
                                 f"defvjp was given {len(self.rules)}")
-        if differentiable and _recording.on:
-            if self.constants:
-                inputs, differentiable = self._without_constants(inputs)
-            if differentiable:
-                y.requires_grad = True
-                y.node = Node(self, inputs, params)
+        if recorded and _recording.on:
+            y.requires_grad = True
+            y.node = Node(self, inputs, params)
         return y
 
     def defvjp(self, *rules):
         """Give the rule for each input, in their order; None for an input that has no gradient."""
-        names = [("*" if p.kind is p.VAR_POSITIONAL else "") + name
-                 for name, p in self.signature.parameters.items()]
+        names = [str(p.replace(default=p.empty)) for p in self.signature.parameters.values()]  # or "*xs"
         inputs, params = names[: len(rules)], names[len(rules):]
         if len(inputs) < len(rules):
             raise TypeError(f"{self.__name__} takes {len(inputs)} arguments, but defvjp was given "
@@ -423,9 +232,12 @@ class Operation:
                 raise TypeError(f"{self.__name__}: rule {i} must take ({', '.join([*call, *params])}), "
                                 f"not {inspect.signature(rule)}: {error}") from None
         self.rules = rules
-        self.rule = (lambda i: functools.partial(rules[0], i)) if self.variadic else rules.__getitem__
         self.count = None if self.variadic else len(rules)
         self.constants = tuple(i for i, rule in enumerate(rules) if rule is None)
+
+    def rule(self, i):
+        """The rule of input i."""
+        return functools.partial(self.rules[0], i) if self.variadic else self.rules[i]
 
     def _bind(self, args, params):
         """The inputs in their order and the parameters by name, of a call that mixed the two."""
@@ -437,14 +249,7 @@ class Operation:
             bound = self.signature.bind(*args, **params).arguments
         except TypeError as error:
             raise TypeError(f"{self.__name__}: {error}") from None
-        names = list(self.signature.parameters)[: len(self.rules)]
-        return [bound.pop(name) for name in names], bound
-
-    def _without_constants(self, inputs):
-        """The inputs, those without a rule cut from their history, and whether one requires a gradient."""
-        inputs = [x.detach() if i in self.constants and isinstance(x, Tensor) and x.requires_grad else x
-                  for i, x in enumerate(inputs)]
-        return inputs, any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        return [bound.pop(name) for name in list(self.signature.parameters)[: self.count]], bound
 
     def __get__(self, instance, kind=None):
         """Be a method where a class has it, as a function would (and help() takes it for one)."""
@@ -522,7 +327,6 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
     for t in tensors:
         if t.node and not needed.isdisjoint(map(id, t.node.inputs)):
             needed.add(id(t))
-    _refuse_changed(tensors, needed)
 
     grads = {id(output): _seed(output, grad_output)}
     with record(create_graph):
@@ -540,21 +344,6 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
             for t in wanted]
 
 
-def _refuse_changed(tensors, needed):
-    """Raise an error where a rule would read values that were changed after its operation saw them."""
-    for y in tensors:
-        if y.node is None or needed.isdisjoint(map(id, y.node.inputs)):
-            continue  # no rule of it will run
-        if y.node.number > _last_change:
-            break  # oldest first: whatever follows was made after the last change of any Tensor
-        for x in (*y.node.inputs, y):
-            if isinstance(x, Tensor) and x.version > y.node.number:
-                raise RuntimeError(
-                    f"{y.node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
-                    "were changed in place since (by an optimiser's step, say): its gradient would be wrong. "
-                    "Take the gradient before the change, or compute the loss again after it")
-
-
 def _seed(output, grad_output):
     if grad_output is None:
         if output.size != 1:
@@ -568,6 +357,8 @@ def _seed(output, grad_output):
 
 def _vjp(node, i, g, y):
     """The share of input i in the gradient g of y, in the shape and precision of that input."""
+    if node.number < _last_change:
+        _refuse_changed(node, y)
     x = node.inputs[i]
     gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
     if gx is None:
@@ -580,6 +371,61 @@ def _vjp(node, i, g, y):
             raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
                              f"{gx.shape}; the input has shape {x.shape}") from error
     return gx if gx.data.dtype == x.data.dtype else astype(gx, dtype=x.dtype)
+
+
+# Whether to remember, and what has changed since.
+
+
+class _Recording(threading.local):
+    on = True  # the value in every thread that has not set its own
+
+
+_recording = _Recording()
+
+
+def is_recording():
+    """Whether results remember how they were computed, in this thread."""
+    return _recording.on
+
+
+@contextmanager
+def record(on=True):
+    """A context in which results remember how they were computed, or do not."""
+    before, _recording.on = _recording.on, on
+    try:
+        yield
+    finally:
+        _recording.on = before
+
+
+def no_grad():
+    """A context in which results remember nothing: `with no_grad(): prediction = model(x)`."""
+    return record(False)
+
+
+_last_change = 0
+
+
+def changed(*tensors):
+    """Tell the engine that the values of these Tensors were changed in place, as an optimiser does it.
+
+    A result computed from them before has seen the old values, and its rules would read the new ones:
+    instead of a wrong gradient, `grad` and `backward` then give an error that names the operation.
+    """
+    global _last_change
+    _last_change = next(_clock)
+    for t in tensors:
+        t.version = _last_change
+
+
+def _refuse_changed(node, y):
+    """Raise an error if what the rules of y read was changed after its operation saw it."""
+    for x in (*node.inputs, y):
+        if isinstance(x, Tensor) and x.version > node.number:
+            raise RuntimeError(
+                f"{node.operation.__name__} was computed with a Tensor of shape {x.shape} whose values "
+                "were changed in place since (by an optimiser's step, say): its gradient would be wrong. "
+                "Take the gradient before the change, or compute the loss again after it")
 
 
 # The operations that the engine itself uses: gradients add up, are summed back over broadcast

@@ -22,7 +22,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # step 9 prints what it shows w
 # ## Where to find each step
 # The name on the left is step 9's; the file on the right is where tinyae has it.
 #
-#     Tensor, Node                 autodiff.py
+#     Tensor, Node                 autodiff.py       its operators in operators.py
 #     primitive, defvjp            autodiff.py       the rules on lines of their own
 #     no_grad                      autodiff.py       in each thread by itself
 #     history, grad                autodiff.py       and backward(), which is grad for all leaves

@@ -2,7 +2,7 @@
 
 import sys
 
-from .. import autodiff
+from .. import operators
 from ..autodiff import add, astype, broadcast_to, sum_to
 from .elementwise import (
     abs, bitwise_and, bitwise_or, clip, cos, divide, equal, exp, expm1, greater, greater_equal, invert,
@@ -19,20 +19,5 @@ from .shape import (
     concatenate, expand_dims, getitem, pad, reshape, scatter, split, squeeze, stack, swapaxes, transpose,
 )
 
-__all__ = [
-    "abs", "add", "argmax", "astype", "avg_pool2d", "bernoulli_terms", "bitwise_and", "bitwise_or",
-    "broadcast_to", "clip", "concatenate", "conv2d", "conv_transpose2d", "cos", "divide", "einsum", "equal",
-    "exp", "expand_dims", "expm1", "fold", "gaussian_kl_terms", "getitem", "greater", "greater_equal",
-    "invert", "isfinite", "leaky_relu", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp",
-    "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum", "multiply", "negative", "not_equal",
-    "pad", "power", "relu", "reshape", "scatter", "sigmoid", "sign", "sin", "softmax", "softplus", "split",
-    "sqrt", "squeeze", "stack", "subtract", "sum", "sum_to", "swapaxes", "tanh", "transpose", "unfold",
-    "upsample_nearest2d", "var", "where",
-]
-
-
-def __dir__():
-    return __all__
-
-
-autodiff.ops = sys.modules[__name__]
+__all__ = sorted(name for name, value in globals().items() if callable(value) and not name.startswith("_"))
+operators.ops = sys.modules[__name__]
