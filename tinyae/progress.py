@@ -1,16 +1,20 @@
-"""What a training shows of itself: a line for each epoch, and on a terminal a bar with the time left."""
+"""What a training shows of itself: lines with the losses, and on a terminal a bar with the time left."""
 
+import math
 import time
 
 
 class Progress:
-    """A line on the stream for each of the epochs; on a terminal also a bar within each of so many steps."""
+    """A line on the stream for each epoch; of more than LINES of them for the first, the last and some between.
 
-    WIDTH = 24
+    On a terminal also a bar within each epoch of so many steps.
+    """
+
+    WIDTH, LINES = 24, 20
 
     def __init__(self, stream, epochs, steps):
         self.stream, self.epochs, self.steps = stream, epochs, steps
-        self.live = stream.isatty()
+        self.live, self.printed = stream.isatty(), False
         self.started = self.drawn = time.monotonic()
         self.first = None  # the number of steps done before this run, if it was resumed
 
@@ -43,8 +47,11 @@ class Progress:
             self.stream.write("\r\033[K")
 
     def epoch(self, record):
-        """Print the losses of an epoch, from its record in the history."""
+        """Print the losses of an epoch, from its record in the history, if it is its turn."""
         self.clear()
+        if self.printed and record["epoch"] % math.ceil(self.epochs / self.LINES) and record["epoch"] < self.epochs:
+            return
+        self.printed = True
         parts = [f"{name} {_in_words(record[key])}"
                  for key, name in (("train", "train"), ("held_out", "held-out")) if key in record]
         print(f"epoch {record['epoch']}/{self.epochs}: {'; '.join(parts)}; {record['seconds']:.1f} s",
