@@ -4,6 +4,7 @@ import argparse
 import difflib
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -105,6 +106,8 @@ def run_all(words):
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         p.error(f"no folder for the results: {error}")
+    if args.fresh:  # once, not once for each demo: what one has trained the next ones find
+        shutil.rmtree(out / "recipes", ignore_errors=True)
     results = []
     for demo in demos:
         if args.chapter in (None, demo.chapter):
@@ -153,7 +156,7 @@ def options(demo, args):
     """The options for one demo: what `all` was given, --data only where the demo has that kind."""
     words = [f"--seed={args.seed}", f"--device={args.device}", f"--out={args.out}"]
     words += [f"--data={args.data}"] if args.data in demo.data else []
-    return words + [f"--{flag}" for flag in ("quick", "fresh") if getattr(args, flag)]
+    return [*words, *(["--quick"] if args.quick else [])]
 
 
 def repeats(results):

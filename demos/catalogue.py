@@ -20,8 +20,10 @@ CHAPTERS = {
 # The order in which to meet the demos of a chapter; those that are not here follow by name.
 ORDER = """line pca gradient deep depth manifold memorise overcomplete
     laplace sparse sparse_kl sparse_coding denoising vector_field denoising_contracts contracting_field
-    contractive balance jacobian_cost
-    divergence bound reparameterise likelihoods vae importance collapse islands""".split()
+    contractive tangents balance jacobian_cost
+    convolution conv_autoencoder faces
+    divergence bound reparameterise likelihoods vae importance collapse islands
+    editing arithmetic disentangle conditional outliers""".split()
 
 
 class Demo(NamedTuple):

@@ -208,12 +208,18 @@ def ends(house, run, monkeypatch, tmp_path):
 
 
 def test_all(ends, tmp_path, capsys):
-    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--data", "mnist", "--seed", "4", "--fresh")
+    recipe = tmp_path / "out" / "recipes" / "vae.npz"
+    recipe.parent.mkdir(parents=True)
+    recipe.touch()
+    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--data", "mnist", "--seed", "4")
+    assert recipe.exists()
+    again, _ = ends({"deep": 0, "pca": 0, "graph": 0}, "--fresh", "--data", "mnist", "--seed", "4")
+    assert again == 0 and not recipe.exists()  # gone once, so that the demos after the first find the new one
     assert status == 0
     start, common = [sys.executable, "-m", "demos"], ["--seed=4", "--device=cpu", f"--out={tmp_path / 'out'}"]
-    assert commands == [[*start, "deep", *common, "--fresh"],
-                        [*start, "pca", *common, "--data=mnist", "--fresh"],
-                        [*start, "graph", *common, "--fresh"]]
+    assert commands == [[*start, "deep", *common],
+                        [*start, "pca", *common, "--data=mnist"],
+                        [*start, "graph", *common]]
     said = json.loads((tmp_path / "out" / "claims.json").read_text())
     assert (said["data"], said["seed"], said["device"], said["quick"]) == ("mnist", 4, "cpu", False)
     assert [(r["demo"], r["status"], r["claims"][0]["id"]) for r in said["demos"]] == [
