@@ -1,9 +1,9 @@
 """Gradient-check exercises: learn backpropagation by making the check pass.
 
-    python -m demos.exercises --start       copy the blank exercises to the folder exercises/
-    python -m demos.exercises               what is done, what fails, what comes next
-    python -m demos.exercises 7             check one
-    python -m demos.exercises 7 --hint      a hint
+    python -m demos exercises --start       copy the blank exercises to the folder exercises/
+    python -m demos exercises               what is done, what fails, what comes next
+    python -m demos exercises 7             check one
+    python -m demos exercises 7 --hint      a hint
 
 A check runs the learner's own file, in a process with limits on time and memory but with all the
 rights of whoever started it: check only files that you would run.
@@ -22,7 +22,7 @@ TOPIC = "Exercises"
 
 
 def main(argv=None):
-    """The command `python -m demos.exercises`."""
+    """The command `python -m demos exercises`."""
     from .__main__ import main as command
 
     return command(argv)

@@ -1,4 +1,4 @@
-"""The command: python -m demos.exercises [number] [--dir DIR] [--start [DIR]] [--hint]."""
+"""The command: python -m demos exercises [number] [--dir DIR] [--start [DIR]] [--hint]."""
 
 import argparse
 import sys
@@ -38,12 +38,12 @@ def start(folder):
 def command(number, folder, *more):
     """What to type to check an exercise."""
     where = [] if folder == FOLDER else ["--dir", str(folder)]
-    return " ".join(["python -m demos.exercises", *([str(number)] if number else []), *where, *more])
+    return " ".join(["python -m demos exercises", *([str(number)] if number else []), *where, *more])
 
 
 def starting(folder):
     """What to type to copy the blanks."""
-    return f"python -m demos.exercises --start {'' if folder == FOLDER else folder}".rstrip()
+    return f"python -m demos exercises --start {'' if folder == FOLDER else folder}".rstrip()
 
 
 def show_list(folder):
@@ -124,7 +124,7 @@ def check_blanks():
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(prog="python -m demos.exercises", description=about.splitlines()[0])
+    p = argparse.ArgumentParser(prog="python -m demos exercises", description=about.splitlines()[0])
     p.add_argument("number", type=int, nargs="?", help="the exercise to check (default: list all)")
     p.add_argument("--dir", type=Path, default=FOLDER,
                    help="the folder with your files (default: exercises)")
