@@ -13,103 +13,88 @@ both: `--lengths 0` leaves out the one, `--stages 1` the other.
 """
 
 import io
+import math
 
 import numpy as np
 
-from demos.harness import Report, apply, chosen_epochs, parser, real, run, whole
-from demos.measures import nearest, pca, squared_error
-from tinyae import data, losses, models, nn, ops, optim, plots, training
+from demos import figures
+from demos.measures import nearest, pca, r_squared, relative_error
+from demos.run import real, whole
+from tinyae import data, models, nn, ops, optim, training
 
-TOPIC = "Autoencoders"
-EPOCHS = {"each sheet": 240}
-SHEETS = {"s_curve": "S-curve", "swiss_roll": "Swiss roll"}
+LECTURES = "L1 L2 L4"
+EPOCHS = {"all": 240, "quick": 3}
+SHEETS = {"S-curve": data.s_curve, "Swiss roll": data.swiss_roll}
 HIDDEN = 128
 FIRST = 0.1  # the share of the points to begin with: a piece that is nearly flat
 STEP = 0.1  # the standard deviation of the steps in the code that the penalty compares
 NEAR, AROUND = 10, 50  # of 2,000 held-out points: see neighbours_kept
+LINEAR, PLAIN, AIDED = "PCA", "plain autoencoder", "aided autoencoder"
 
 
-def main(argv=None):
-    p = parser("manifold", __doc__, epochs=EPOCHS, images=False)
+def options(p):
     p.add_argument("--lengths", type=real(), default=0.1,
                    help="weight of the penalty that keeps lengths (default: 0.1; 0: none)")
     p.add_argument("--stages", type=whole(1), default=60,
                    help="steps in which the points are let in (default: 60; 1: all at once)")
-    args = p.parse_args(argv)
-    epochs = chosen_epochs(args, EPOCHS["each sheet"], quick=3)
-
-    report = Report("manifold", args)
-    drawn, measured = {}, {}
-    for sheet, name in SHEETS.items():
-        train, held_out = points(sheet, args)
-        _, axes = pca(train[0], 2)
-        codes = {"PCA": lambda x: x @ axes}
-        copies = {"PCA": lambda x: x @ axes @ axes.T}
-        for kind, weight, stages in (("plain autoencoder", 0.0, 1),
-                                     ("aided autoencoder", args.lengths, args.stages)):
-            print(f"{name}, {kind}:", flush=True)
-            model = fit(train[0], weight, stages, epochs, args)
-            codes[kind] = lambda x, model=model: apply(model.encode, x, args.device)
-            copies[kind] = lambda x, model=model: apply(model.reconstruct, x, args.device)
-        measured[sheet] = {kind: measure(codes[kind], copies[kind], train, held_out) for kind in codes}
-        drawn[sheet] = held_out, {kind: code(held_out[0]) for kind, code in codes.items()}
-        judge(report, name, measured[sheet])
-    draw(report, drawn, measured, aided=args.lengths > 0 and args.stages > 1)
-    return report.finish(epochs=epochs, lengths=args.lengths, stages=args.stages, **measured)
 
 
-def judge(report, name, measured):
-    """The claims on one sheet."""
-    ours, linear = measured["aided autoencoder"], measured["PCA"]
-    report.claim("manifold", f"an aided autoencoder recovers a 2-D manifold lying in 3-D, the {name}",
-                 "R² of a cubic polynomial from the code to the place on the sheet, "
-                 "held out, the worse coordinate:", ours["r2"], at_least=0.95)
-    report.claim("manifold", f"neighbours in the code of the {name} are neighbours on the sheet",
-                 f"share of the {NEAR} nearest in the code among the {AROUND} nearest on the sheet:",
-                 ours["neighbours"], at_least=0.9)
-    report.claim("manifold", f"and the decoder gives the points of the {name} back",
-                 "held-out squared error relative to the variance:", ours["error"], at_most=0.01)
-    report.claim("manifold", f"PCA, which is linear, does not recover the {name}",
-                 "the same R²:", linear["r2"], at_most=0.5)
-    for kind, numbers in measured.items():
-        print(f"{name}, {kind}: R² {numbers['r2']:.3f}, neighbours kept {numbers['neighbours']:.3f}, "
-              f"relative squared error {numbers['error']:.4f}")
+def main(run):
+    asked, drawn, measured = run.options, {}, {}
+    for sheet in SHEETS:
+        train, held_out = points(run, sheet)
+        found = {LINEAR: by_pca(train[0])}
+        for kind, weight, stages in ((PLAIN, 0.0, 1), (AIDED, asked.lengths, asked.stages)):
+            run.say(f"{sheet}, {kind}:")
+            found[kind] = learned(run, fit(run, train[0], weight, stages))
+        measured[sheet] = {kind: measure(*maps, train, held_out) for kind, maps in found.items()}
+        drawn[sheet] = held_out, {kind: code(held_out[0]) for kind, (code, _) in found.items()}
+    run.note(lengths=asked.lengths, stages=asked.stages, **measured)
+    judge(run.claim, measured)
+    draw(run, drawn, measured, aided=asked.lengths > 0 and asked.stages > 1)
 
 
-def points(sheet, args):
+def points(run, sheet):
     """Points and their places on the sheet, to train on and held out; the mean of the former is 0."""
-    rng = np.random.default_rng([args.seed, 1])
-    (train, places), (test, places_test) = (
-        getattr(data, sheet)(n, rng) for n in ((500, 300) if args.quick else (5000, 2000)))
+    rng = run.rng("points")
+    (train, places), (test, places_test) = (SHEETS[sheet](n, rng) for n in run.pick((5000, 2000), (500, 300)))
     mean = train.mean(axis=0)
     return (train - mean, places), (test - mean, places_test)
 
 
+def by_pca(x):
+    """From points to two numbers, and from points to their copies, by PCA of x, whose mean is 0."""
+    _, axes = pca(x, 2)
+    return lambda x: x @ axes, lambda x: x @ axes @ axes.T
+
+
+def learned(run, model):
+    """From points to codes, and from points to reconstructions, by the model."""
+    return lambda x: run.apply(model.encode, x), lambda x: run.apply(model.reconstruct, x)
+
+
 # --- the autoencoder -----------------------------------------------------------------------------
 
-def fit(x, weight, stages, epochs, args):
+def fit(run, x, weight, stages):
     """An autoencoder 3-128-128-2-128-128-3 with Ω of that weight, the points let in in so many stages.
 
     Each stage takes the same number of updates, in all as many as the epochs over all points would
     take. A last fifth of the epochs, with a smaller learning rate, is always over all points.
     """
-    rng = np.random.default_rng([args.seed, 2])
-    encoder, decoder = network(3, 2, rng), network(2, 3, rng)
-    penalties = [keep_lengths(decoder, weight)] if weight else []
-    model = models.Autoencoder(encoder, decoder, losses.mse, penalties=penalties).to(args.device)
-    optimizer = optim.Adam(model.parameters(), 1e-3)
-    order = outwards(x)
-    last = epochs // 5
-    draws = (epochs - last) * len(x) // stages
-    for stage in range(1, stages + 1):
+    start, rng = run.rng("weights"), run.rng("training")
+    encoder, decoder = network(3, 2, start), network(2, 3, start)
+    model = models.Autoencoder(encoder, decoder, penalties=[keep_lengths(decoder, weight)] if weight else [])
+    optimizer = optim.Adam(model.to(run.device).parameters(), 1e-3)
+    options = {"batch_size": 100, "rng": rng, "stream": io.StringIO()}
+    order, last = outwards(x), run.epochs // 5
+    draws = math.ceil((run.epochs - last) * len(x) / stages)
+    for stage in range(1, stages + 1 if run.epochs else 1):
         some = rng.choice(order[: round(len(x) * max(stage / stages, FIRST))], draws)
-        history = training.fit(model, optimizer, x[some], epochs=1, batch_size=100, rng=rng,
-                               stream=io.StringIO())
+        history = training.fit(model, optimizer, x[some], epochs=1, **options)
         if stage % 20 == 0 or stage == stages:
-            loss = history[-1]["train"]["loss"]
-            print(f"  {stage / stages:4.0%} of the points: loss {loss:.4f}", flush=True)
+            run.say(f"  {stage / stages:4.0%} of the points: loss {history[-1]['train']['loss']:.4f}")
     optimizer.lr = 2e-4
-    training.fit(model, optimizer, x, epochs=last, batch_size=100, rng=rng, stream=io.StringIO())
+    training.fit(model, optimizer, x, epochs=last, **options)
     return model
 
 
@@ -180,9 +165,10 @@ def measure(code, copy, train, held_out):
     """The three numbers of one model, of which code gives h and copy x̂."""
     (x, places), (x_test, places_test) = train, held_out
     h = code(x_test)
-    scores = r_squared(cubic_fit(code(x), places)(h), places_test)
-    return {"r2": float(scores.min()), "neighbours": neighbours_kept(h, places_test),
-            "error": squared_error(copy(x_test), x_test) / squared_error(x_test.mean(axis=0), x_test)}
+    told = cubic_fit(code(x), places)(h)
+    return {"r2": float(np.min([r_squared(t, place) for t, place in zip(told.T, places_test.T)])),
+            "neighbours": neighbours_kept(h, places_test),
+            "error": relative_error(copy(x_test), x_test, x_test.mean(axis=0))}
 
 
 def cubic_fit(h, places):
@@ -197,11 +183,6 @@ def cubic_fit(h, places):
     return lambda h: powers(h) @ weight
 
 
-def r_squared(prediction, truth):
-    """For each column, the share of its variance that is predicted: 1 - Σ (t̂ - t)² / Σ (t - mean)²."""
-    return 1 - ((prediction - truth) ** 2).sum(axis=0) / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
-
-
 def neighbours_kept(h, places):
     """The share of each point's NEAR nearest in the code that are among its AROUND nearest on the sheet.
 
@@ -213,17 +194,33 @@ def neighbours_kept(h, places):
     return float(np.mean(kept))
 
 
-# --- the picture ---------------------------------------------------------------------------------
+def judge(claim, measured):
+    """Each claim on the sheet where it holds least."""
+    def of(kind, number):
+        return [numbers[kind][number] for numbers in measured.values()]
 
-def draw(report, drawn, measured, aided):
+    claim("manifold", "an aided autoencoder recovers a 2-D manifold lying in 3-D, S-curve or Swiss roll",
+          "R² of a cubic polynomial from the code to the place on the sheet, held out, "
+          "the worse coordinate of the worse sheet:", np.min(of(AIDED, "r2")), at_least=0.95)
+    claim("manifold.neighbours", "neighbours in its code are neighbours on the sheet",
+          f"share of the {NEAR} nearest in the code among the {AROUND} nearest on the sheet, the worse sheet:",
+          np.min(of(AIDED, "neighbours")), at_least=0.9)
+    claim("manifold.error", "and its decoder gives the points back",
+          "held-out squared error relative to the variance, the worse sheet:", np.max(of(AIDED, "error")),
+          at_most=0.01)
+    claim("manifold.pca", "PCA, which is linear, does not recover either sheet",
+          "the same R², the better sheet:", np.max(of(LINEAR, "r2")), at_most=0.5)
+
+
+def draw(run, drawn, measured, aided):
     """Each sheet in space, and its codes; the colour is the place along the curve."""
-    best = min(numbers["aided autoencoder"]["r2"] for numbers in measured.values())
-    others = max(measured[sheet][kind]["r2"] for sheet in measured for kind in ("PCA", "plain autoencoder"))
+    best = min(numbers[AIDED]["r2"] for numbers in measured.values())
+    others = max(numbers[kind]["r2"] for numbers in measured.values() for kind in (LINEAR, PLAIN))
     title = "What PCA and two autoencoders make of a sheet in space"
     if aided and best >= 0.95 > others:
         title = ("An autoencoder unrolls a sheet that lies in space, but not by reconstruction alone:\n"
                  "two aids make it keep lengths, and begin in the middle of the sheet")
-    fig = plots.figure(13, 7.4, title)
+    fig = figures.figure(13, 7.6, title)
     fig.get_layout_engine().set(wspace=0.06)
     for part, (sheet, ((x, places), codes)) in zip(fig.subfigures(len(drawn), 1), drawn.items()):
         space = part.add_subplot(1, 4, 1, projection="3d")
@@ -232,18 +229,20 @@ def draw(report, drawn, measured, aided):
         space.set(ylabel="x₂", zlabel="x₃", aspect="equal", xticks=[-1, 1], yticks=[0])
         space.set_xlabel("x₁", labelpad=-4)
         space.view_init(elev=15, azim=-70)
-        space.set_title(f"{SHEETS[sheet]}:\npoints x in space", fontsize=11)
+        space.set_title(f"{sheet}:\npoints x in space", fontsize=11)
         for column, (kind, h) in enumerate(codes.items(), 2):
             numbers = measured[sheet][kind]
             axes = part.add_subplot(1, 4, column)
             axes.scatter(*h.T, **dots)
             axes.set(xlabel="h₁", ylabel="h₂")
             axes.set_aspect("equal", adjustable="datalim")
-            axes.set_title(f"{kind}\nR² of the place {round(numbers['r2'], 2) + 0.0:.2f}, "  # no -0.00
-                           f"neighbours kept {numbers['neighbours']:.0%}", fontsize=10)
+            axes.set_title(f"{kind}\nR² {round(numbers['r2'], 2) + 0.0:.2f}, "  # no -0.00
+                           f"neighbours {numbers['neighbours']:.0%}", fontsize=11)
         part.colorbar(seen, ax=axes, label="place along the curve")
-    report.save(fig, "manifold.png")
-
-
-if __name__ == "__main__":
-    run(main)
+    fig.supxlabel(
+        "R²: how well a cubic polynomial of the code tells the place on the sheet, along it or across, "
+        "whichever it tells worse (1: exactly).\n"
+        f"Neighbours: how many of the {NEAR} nearest in the code are among the {AROUND} nearest on the sheet",
+        fontsize=11)
+    run.save(fig, "manifold.png", "an S-shaped and a rolled sheet in space, coloured along the curve; PCA's codes "
+             "lie on top of each other, the plain autoencoder's are bent or torn, the aided one's are a flat strip")

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from demos import manifold  # noqa: E402
-from tinyae import Tensor, data, grad, gradcheck, nn  # noqa: E402
+from demos.autoencoders import manifold
+from demos.measures import r_squared
+from tinyae import Tensor, data, grad, gradcheck, nn
 
 
 def rng(seed=0):
@@ -21,18 +20,20 @@ def sheet(n=600, seed=0):
 def test_quick_manifold(run_quick):
     metrics, names = run_quick(manifold, "--stages", "5")
     assert names == {"manifold.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == 8 * ["manifold"]
-    assert (metrics["stages"], metrics["lengths"]) == (5, 0.1)
+    assert [c["id"] for c in metrics["claims"]] == [f"manifold{word}" for word in (
+        "", ".neighbours", ".error", ".pca")]
+    measured = metrics["measured"]
+    assert (measured["stages"], measured["lengths"]) == (5, 0.1)
     for name in manifold.SHEETS:
-        assert set(metrics[name]) == {"PCA", "plain autoencoder", "aided autoencoder"}
-        assert metrics[name]["PCA"]["r2"] < 0.5
+        assert set(measured[name]) == {"PCA", "plain autoencoder", "aided autoencoder"}
+        assert measured[name]["PCA"]["r2"] < 0.5
 
 
 # --- the measures --------------------------------------------------------------------------------
 
 def scores(h, places, half=300):
     fitted = manifold.cubic_fit(h[:half], places[:half])(h[half:])
-    return manifold.r_squared(fitted, places[half:])
+    return np.array([r_squared(t, place) for t, place in zip(fitted.T, places[half:].T)])
 
 
 def turned(places):
@@ -60,10 +61,10 @@ def test_a_folded_a_torn_and_a_shuffled_code_fail():
 
 
 def test_r_squared_by_hand():
-    truth = np.array([[0.0, 1], [2, 1], [4, 4]])
-    assert np.allclose(manifold.r_squared(truth, truth), 1)
-    assert np.allclose(manifold.r_squared(np.array([[2.0, 2]] * 3), truth), 0)
-    assert np.allclose(manifold.r_squared(truth + [1, 0], truth), [1 - 3 / 8, 1])
+    truth = np.array([0.0, 2, 4])
+    assert r_squared(truth, truth) == 1
+    assert r_squared(np.full(3, 2.0), truth) == pytest.approx(0)
+    assert r_squared(truth + 1, truth) == pytest.approx(1 - 3 / 8)
 
 
 def test_neighbours_by_brute_force():
@@ -136,12 +137,39 @@ def test_the_penalty_trains_the_decoder():
     gradcheck(lambda rows: manifold.norms(rows).sum(), [rng(2).standard_normal((4, 3))])
 
 
-def test_fit_uses_its_aids():
+def test_fit_uses_its_aids(a_run):
     """Either aid leads from the same start to other weights."""
-    class Args:
-        seed, device = 0, "cpu"
-
+    run = a_run(manifold, "--epochs", "5")
     x, _ = data.s_curve(200, rng())
-    weights = [manifold.fit(x, weight, stages, 5, Args).encoder.layers[0].weight.numpy()
+    weights = [manifold.fit(run, x, weight, stages).encoder.layers[0].weight.numpy()
                for weight, stages in ((0.0, 1), (0.1, 1), (0.0, 4), (0.1, 4))]
     assert all(not np.array_equal(a, b) for i, a in enumerate(weights) for b in weights[:i])
+
+
+def test_no_epochs_train_nothing_and_more_stages_than_points_do_no_harm(a_run):
+    x, _ = data.s_curve(60, rng())
+    start = manifold.network(3, 2, a_run(manifold).rng("weights")).layers[0].weight.numpy()
+    for epochs, stages, same in (("0", 4, True), ("1", 100, False)):
+        model = manifold.fit(a_run(manifold, "--epochs", epochs), x, 0.1, stages)
+        assert np.array_equal(model.encoder.layers[0].weight.numpy(), start) == same
+
+
+# --- the claims ----------------------------------------------------------------------------------
+
+GOOD = {"r2": 0.99, "neighbours": 0.97, "error": 0.001}
+
+
+@pytest.mark.parametrize("sheet", manifold.SHEETS)
+@pytest.mark.parametrize("kind, number, value, fails", [
+    (manifold.AIDED, "r2", 0.99, None),
+    (manifold.AIDED, "r2", 0.9, "manifold"),
+    (manifold.AIDED, "r2", float("nan"), "manifold"),
+    (manifold.AIDED, "neighbours", 0.8, "manifold.neighbours"),
+    (manifold.AIDED, "error", 0.02, "manifold.error"),
+    (manifold.LINEAR, "r2", 0.6, "manifold.pca"),
+])
+def test_each_claim_can_fail_on_either_sheet(judged, sheet, kind, number, value, fails):
+    measured = {name: {manifold.LINEAR: {"r2": 0.3}, manifold.AIDED: dict(GOOD)} for name in manifold.SHEETS}
+    measured[sheet][kind][number] = value
+    held = judged(manifold.judge, measured)
+    assert [id for id, holds in held.items() if not holds] == ([fails] if fails else [])
