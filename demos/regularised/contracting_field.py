@@ -71,13 +71,12 @@ def draw(run, x, denoiser, contractive, apart):
     ticks = np.linspace(-1.6, 1.6, 15)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     shown = grid[np.abs(np.linalg.norm(grid, axis=1) - 1) < 2 * SPREAD]  # where there are data
-    panels = {f"trained by denoising, σ = {SIGMA:g}:\n{apart[DENOISING]:.0%} from the optimal field":
-              field(run, denoiser, shown),
-              f"trained by contraction, λ = {SIGMA**2:g}:\n{apart[CONTRACTION]:.0%} from the optimal field":
-              field(run, contractive, shown),
+    off = {key: f"\n{100 * apart[key]:.0f} % from the optimal field" for key in (DENOISING, CONTRACTION)}
+    panels = {f"trained by denoising, σ = {SIGMA:g}:" + off[DENOISING]: field(run, denoiser, shown),
+              f"trained by contraction, λ = {SIGMA**2:g}:" + off[CONTRACTION]: field(run, contractive, shown),
               "the optimal denoiser:\nσ² times the score": optimal_field(shown)}
     fig = figures.figure(12, 5.4, "Trained to undo noise, or trained to contract: "
-                         f"the fields of the two differ by {apart[BETWEEN]:.0%}")
+                         f"the fields of the two differ by {100 * apart[BETWEEN]:.0f} %")
     for axes, (title, steps) in zip(fig.subplots(1, 3, sharey=True), panels.items()):
         axes.scatter(*x.T, s=4, color=figures.COLOURS[5], alpha=0.5, linewidths=0, label="held-out data")
         figures.arrows(axes, shown, steps, "from x to g(f(x))", headwidth=4, headlength=4, headaxislength=4)

@@ -128,10 +128,11 @@ def second_order(run, r, x):
 def draw(run, measured):
     """What noise adds to the loss, relative to σ² times the penalty, over σ."""
     trained = measured[TRAINED]
-    fig = figures.figure(9, 5.2, "After training, a little Gaussian noise adds σ² times the contractive penalty "
-                         f"to the loss:\n{trained['added'][-1] / trained['penalty']:.3f} times that "
+    fig = figures.figure(9, 5.2, "After training, a little Gaussian noise adds σ² times the contractive "
+                         f"penalty to the loss:\n{trained['added'][-1] / trained['penalty']:.3f} times that "
                          f"at σ = {SIGMAS[-1]:.3g}")
     axes = fig.subplots()
+    axes.margins(y=0.15)
     for (name, m), colour, marker in zip(measured.items(), (figures.COLOURS[0], figures.COLOURS[6]), "os"):
         limit = 1 + m["laplacian"] / m["penalty"]
         axes.plot(SIGMAS, np.array(m["added"]) / m["penalty"], color=colour, marker=marker)
@@ -142,7 +143,7 @@ def draw(run, measured):
     axes.annotate("1: the contractive penalty alone", (1e-3, 1), (0, 9), textcoords="offset points",
                   ha="right")
     axes.set(xscale="log", xlim=(1.2, 0.0008), xlabel="σ, the size of the noise, falling to the right",
-             ylim=(0, 1.2), ylabel="what noise adds to the loss / σ²‖∂r/∂x‖²")
+             ylim=(0, None), ylabel="what noise adds to the loss / σ²‖∂r/∂x‖²")
     axes.grid(alpha=0.3)
-    run.save(fig, "losses.png", "what noise adds to the loss over σ² times the penalty, as σ falls: the curve "
-             "of the trained network comes to 1, that of the untrained one to a limit of its own")
+    run.save(fig, "losses.png", "what noise adds to the loss over σ² times the penalty, as σ falls: the "
+             "curve of the trained network comes to 1, that of the untrained one to a limit of its own")
