@@ -120,10 +120,10 @@ def moved_ink(images):
 
 def draw(run, images, moves, axes, shares, of_all, rows=6):
     """Images, some true tangents and the leading directions, and how much of the former is in the latter."""
-    fig = figures.figure(12, 5.2, f"The {COUNT} directions to which the code reacts most hold "
-                         f"{of_all[WITH]:.0%} of the {COUNT} ways in which a digit changes,\n"
-                         f"without the penalty {of_all[WITHOUT]:.0%}; the first axes of PCA hold "
-                         f"{of_all[PCA]:.0%}")
+    fig = figures.figure(12, 5.5, f"The {COUNT} directions to which the code reacts most hold "
+                         f"{100 * of_all[WITH]:.0f} % of the {COUNT} ways in which a digit changes,\n"
+                         f"without the penalty {100 * of_all[WITHOUT]:.0f} %; the first axes of PCA hold "
+                         f"{100 * of_all[PCA]:.0f} %")
     chosen = [MOVES.index(name) for name in ("slant", "thickness", "shift right")]
     groups = {"a digit\n": images[:rows, None],
               "how it changes: slant,\nthickness, shift": moves[:rows, :, chosen].swapaxes(1, 2),

@@ -1,18 +1,12 @@
 """The demo of the Jacobian penalty's cost: what it measures, and a quick run of it."""
 
-import argparse
 import itertools
 
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from demos import jacobian_cost as demo  # noqa: E402
-from demos.harness import Report  # noqa: E402
-from tinyae import Tensor, grad, jacobian  # noqa: E402
-
-ARGS = argparse.Namespace(seed=0, device="cpu")
+from demos.regularised import jacobian_cost as demo
+from tinyae import Tensor, grad, jacobian, nn
 
 
 def rng(seed=0):
@@ -21,27 +15,19 @@ def rng(seed=0):
 
 def small(*sizes):
     """A trained encoder stands here for any: one of those sizes in float64."""
-    encoder = demo.layers(sizes, rng())
+    encoder = demo.sigmoid_layers(sizes, rng())
     for p in encoder.parameters():
         p.data = p.data.astype(np.float64)
     return encoder
 
 
-@pytest.fixture
-def report(tmp_path):
-    return Report("here", argparse.Namespace(out=tmp_path, quick=False, seed=0))
-
-
-def held(report):
-    return [claim["held"] for claim in report.claims]
-
-
-def test_quick(run_quick):
+def test_quick_run(run_quick):
     metrics, names = run_quick(demo)
     assert names == {"time.png", "estimate.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == 7 * ["jacobian-cost"]
-    assert metrics["closed_relative_difference"] < 1e-10
-    for times in metrics["seconds"].values():
+    assert [c["id"] for c in metrics["claims"]] == ["jacobian-cost", *(f"jacobian-cost.{word}" for word in (
+        "value", "gradient", "exact", "estimate", "layers", "closed"))]
+    assert metrics["measured"]["closed_relative_difference"] < 1e-10
+    for times in metrics["measured"]["seconds"].values():
         assert all(list(way) == list(demo.ways(None, None)) for way in times.values())
 
 
@@ -63,7 +49,7 @@ def test_layer_by_layer_holds_the_layers_below_fixed():
     """The gradient in a layer's weights is that of its own penalty alone."""
     encoder, x = small(7, 5, 3), Tensor(rng(1).random((6, 7)))
     first, *_ = encoder.layers
-    below = demo.layer_by_layer(demo.nn.Sequential(*encoder.layers[:2]), x)
+    below = demo.layer_by_layer(nn.Sequential(*encoder.layers[:2]), x)
     whole = demo.layer_by_layer(encoder, x)
     assert np.allclose(grad(whole, first.weight).numpy(), grad(below, first.weight).numpy())
 
@@ -114,11 +100,9 @@ def test_spread_over_all_signs():
     assert deviation == pytest.approx(np.sqrt(estimates.var(axis=1).sum()) / 3)
 
 
-# --- the claims can fail -------------------------------------------------------------------------
-
-def test_values_judged(report, monkeypatch):
+def test_departures_see_a_wrong_penalty(a_run, monkeypatch):
     """As they are; then with a closed form and an estimate that are a little too large."""
-    encoder, batches = small(20, 10, 5), [rng(i).random((50, 20)) for i in range(4)]
+    run, encoder, batches = a_run(demo), small(20, 10, 5), [rng(i).random((50, 20)) for i in range(4)]
     right = demo.ways
 
     def wrong(encoder, rng):
@@ -126,21 +110,43 @@ def test_values_judged(report, monkeypatch):
         too_large = {demo.CLOSED: 1 + 1e-8, demo.ESTIMATE: 1.1}
         return way | {name: lambda x, f=way[name], by=by: by * f(x) for name, by in too_large.items()}
 
-    demo.judge_values(report, encoder, batches, 50, ARGS)
+    apart, off = demo.departures(run, encoder, batches, 50)
+    assert apart < 1e-14 and max(off.values()) < 2
     monkeypatch.setattr(demo, "ways", wrong)
-    demo.judge_values(report, encoder, batches, 50, ARGS)
-    assert held(report) == [True, True, True, False, False, False]
+    apart, off = demo.departures(run, encoder, batches, 50)
+    assert apart == pytest.approx(1e-8, rel=1e-3) and min(off.values()) > 2
 
 
-def test_times_judged(report):
-    flat = dict.fromkeys((demo.EXACT, demo.CLOSED, demo.ESTIMATE, demo.LAYERS), 1.0)
-    slow = {**flat, demo.EXACT: 10.0}
-    for small_code, others in ((flat, slow), (flat, flat)):
-        demo.judge_times(report, {16: small_code, 128: others}, {1: others, 2: others})
-    assert held(report) == 4 * [True] + 4 * [False]
+# --- the claims can fail -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("apart, value, gradient, held", [
+    (1e-12, 1.1, 0.9, [True, True, True]),
+    (1e-8, 1.1, 0.9, [False, True, True]),
+    (1e-12, 3.0, 0.9, [True, False, True]),
+    (1e-12, 1.1, 3.0, [True, True, False]),
+])
+def test_each_claim_of_values_can_fail(judged, apart, value, gradient, held):
+    off = {"value": value, "gradient": gradient}
+    assert list(judged(demo.judge_values, apart, off, "the mean of 100 estimates").values()) == held
 
 
-def test_seconds_of_every_case_and_way():
-    times = demo.seconds({(9, 4), (9, 5, 3)}, Tensor(rng().random((4, 9), np.float32)), 2, ARGS)
+FLAT = dict.fromkeys((demo.EXACT, demo.CLOSED, demo.ESTIMATE, demo.LAYERS), 1.0)
+SLOW = {**FLAT, demo.EXACT: 10.0}
+
+
+@pytest.mark.parametrize("large, deep, single, held", [
+    (SLOW, SLOW, SLOW, [True, True, True, True]),
+    (FLAT, SLOW, SLOW, [False, True, True, True]),
+    (SLOW, {**SLOW, demo.ESTIMATE: 9.0}, SLOW, [True, False, True, True]),
+    (SLOW, {**SLOW, demo.LAYERS: 9.0}, SLOW, [True, True, False, True]),
+    (SLOW, SLOW, FLAT, [True, True, True, False]),
+])
+def test_each_claim_of_times_can_fail(judged, large, deep, single, held):
+    found = judged(demo.judge_times, {16: FLAT, 128: large}, {1: single, 2: deep})
+    assert list(found.values()) == held
+
+
+def test_seconds_of_every_case_and_way(a_run):
+    times = demo.seconds(a_run(demo), {(9, 4), (9, 5, 3)}, rng().random((4, 9)))
     assert set(times) == {(9, 4), (9, 5, 3)}
     assert all(len(way) == 4 and min(way.values()) > 0 for way in times.values())
