@@ -76,7 +76,7 @@ def test_contenders_take_turns(monkeypatch):
 
 # --- steps ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if name.startswith("tinyae")])
+@pytest.mark.parametrize("case, contender", [(c, name) for c, name in ALL if name.startswith("tinyae")])
 def test_a_step_of_ours_changes_every_parameter(case, contender, monkeypatch):
     made, begin = [], optim.Adam.__init__
     monkeypatch.setattr(optim.Adam, "__init__", lambda self, *args: made.append(self) or begin(self, *args))
@@ -101,7 +101,7 @@ def test_the_exact_penalty_and_its_closed_form_are_one_loss(monkeypatch):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if library(name) == "PyTorch"])
+@pytest.mark.parametrize("case, contender", [(c, name) for c, name in ALL if library(name) == "PyTorch"])
 def test_a_step_of_pytorch_changes_every_parameter(case, contender, monkeypatch):
     torch = pytest.importorskip("torch")
     given, begin = [], torch.optim.Adam
