@@ -83,7 +83,8 @@ def test_curves_are_named_at_their_ends():
     assert [line.get_label() for line in axes.lines] == list(series)
     assert [len(line.get_xdata()) for line in axes.lines] == [6, 4, 6]  # one may end before the others
     assert [line.get_linestyle() for line in axes.lines] == ["-", "-", "--"]
-    assert len({line.get_color() for line in axes.lines}) == len({line.get_marker() for line in axes.lines}) == 3
+    assert len({line.get_color() for line in axes.lines}) == 3
+    assert len({line.get_marker() for line in axes.lines}) == 3
     extents = ends(axes)
     for line in axes.lines:
         place = axes.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1]))
