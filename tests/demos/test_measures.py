@@ -101,8 +101,9 @@ def test_regression_finds_a_linear_function():
 
 def test_regression_by_ridge_does_not_care_about_scales():
     codes, target = coded()
-    found = [measures.regression(c[:150], target[:150], c[150:], ridge=0.1) for c in (codes, codes * [1e3, 1, 1e-3])]
-    assert np.allclose(*found)
+    one, other = (measures.regression(c[:150], target[:150], c[150:], ridge=0.1)
+                  for c in (codes, codes * [1e3, 1, 1e-3]))
+    assert np.allclose(one, other)
 
 
 def test_regression_on_a_code_that_never_changes():
@@ -113,9 +114,9 @@ def test_regression_on_a_code_that_never_changes():
 
 def test_linear_accuracy():
     rng = np.random.default_rng(0)
-    centres = 5 * np.eye(3)
     labels, new_labels = rng.integers(0, 3, 300), rng.integers(0, 3, 200)
-    codes, new = (centres[which] + 0.3 * rng.standard_normal((len(which), 3)) for which in (labels, new_labels))
+    codes, new = (5 * np.eye(3)[which] + 0.3 * rng.standard_normal((len(which), 3))
+                  for which in (labels, new_labels))
     names = np.array([2, 5, 9])  # whatever the labels are called
     assert measures.linear_accuracy(codes, names[labels], new, names[new_labels]) == 1
     assert measures.linear_accuracy(codes, names[labels], new, names[(new_labels + 1) % 3]) == 0

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import strict_cupy
 
 from demos.engine import _contenders, speed
 from demos.engine._contenders import CASES, CLOSED, FLOOR, library
@@ -76,13 +77,17 @@ def test_contenders_take_turns(monkeypatch):
 
 # --- steps ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if name.startswith("tinyae")])
-def test_a_step_of_ours_changes_every_parameter(case, contender, monkeypatch):
+@pytest.mark.parametrize("case, contender", [(c, name) for c, name in ALL if name.startswith("tinyae")])
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_step_of_ours_changes_every_parameter(case, contender, device, monkeypatch):
+    if device == "gpu":
+        strict_cupy.install(monkeypatch)
     made, begin = [], optim.Adam.__init__
     monkeypatch.setattr(optim.Adam, "__init__", lambda self, *args: made.append(self) or begin(self, *args))
     batch = np.random.default_rng(0).random((3, 784), np.float32)
-    step = CASES[case].contenders[contender](batch, "cpu")
+    step = CASES[case].contenders[contender](batch, device)
     adam, = made
+    assert adam.params[0].device == device
     before = [p.numpy().copy() for p in adam.params]
     step()
     step()
@@ -101,7 +106,7 @@ def test_the_exact_penalty_and_its_closed_form_are_one_loss(monkeypatch):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("case, contender", [(case, name) for case, name in ALL if library(name) == "PyTorch"])
+@pytest.mark.parametrize("case, contender", [(c, name) for c, name in ALL if library(name) == "PyTorch"])
 def test_a_step_of_pytorch_changes_every_parameter(case, contender, monkeypatch):
     torch = pytest.importorskip("torch")
     given, begin = [], torch.optim.Adam
