@@ -3,5 +3,6 @@
 from .autoencoder import Autoencoder
 from .gan import GenerativeAdversarialNetwork
 from .networks import conv_networks, dense_networks
+from .rbm import RestrictedBoltzmannMachine
 from .sparse_coding import PredictiveSparseDecomposition
 from .vae import Elbo, ImportanceWeightedAutoencoder, VariationalAutoencoder, conv_vae, dense_vae
