@@ -19,6 +19,8 @@ import numpy as np
 
 from .files import write_whole
 
+__all__ = ["load", "save"]
+
 FORMAT = "tinyae 2"
 _ARRAYS, _NPY = "arrays/", ".npy"
 

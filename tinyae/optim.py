@@ -18,6 +18,8 @@ import numpy as np
 from .autodiff import Tensor, changed
 from .backend import array_module, to_device
 
+__all__ = ["Adam", "NotFinite", "Optimizer", "SGD", "falling", "one_cycle"]
+
 BLOCK = 3 << 14  # elements: 192 kB of float32, so that a block of each of five arrays fits a core's cache
 
 
