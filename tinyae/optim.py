@@ -17,6 +17,7 @@ import numpy as np
 
 from .autodiff import Tensor, changed
 from .backend import array_module, to_device
+from .state import check_fit, kinds
 
 __all__ = ["Adam", "NotFinite", "Optimizer", "SGD", "falling", "one_cycle"]
 
@@ -197,20 +198,9 @@ class Optimizer:
         """The number of steps and the running averages, as NumPy arrays."""
         return {"steps": np.array(self.steps, np.int64), "moment": np.array(to_device(self.moment, "cpu"))}
 
-    def check_state_dict(self, state):
-        """Raise ValueError, which names the entry, if this state does not fit or no training leads to it."""
-        came = {name: f"{value.dtype} {value.shape}" for name, value in state.items()}
-        expected = {"steps": "int64 ()", "moment": f"{self.moment.dtype} {self.moment.shape}"}
-        if came != expected:
-            raise ValueError(f"the optimiser's state does not fit: expected {expected}, got {came}")
-        if not 0 <= state["steps"] < 2**53:
-            raise ValueError(f"the optimiser's state does not fit: steps is {state['steps']}")
-        if not np.isfinite(state["moment"]).all():
-            raise ValueError("the optimiser's state does not fit: moment holds NaN or infinity")
-
     def load_state_dict(self, state):
         """Take the state that `state_dict` gave; raises ValueError, changing nothing, if it does not fit."""
-        self.check_state_dict(state)
+        check_fit(kinds(state), kinds(self.state_dict()), "optimiser")
         self.steps = int(state["steps"])
         self.moment[...] = to_device(state["moment"], self.params[0].device)
 
