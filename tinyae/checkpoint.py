@@ -71,7 +71,7 @@ def load(path, check=None):
 
 @contextmanager
 def naming(what):
-    """A context whose failures, and there is no telling what a foreign file leads to, say of what they are."""
+    """A context whose failures, whatever a foreign file leads to, are a ValueError that says of what."""
     try:
         yield
     except Exception as error:
@@ -87,7 +87,8 @@ def _names(archive, size):
             raise ValueError(f"it holds the entry {entry.filename} twice")
         names.add(entry.filename)
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            raise ValueError(f"its entry {entry.filename} is compressed, to unpack to {entry.file_size} bytes")
+            raise ValueError(f"its entry {entry.filename} is compressed, to unpack to {entry.file_size} "
+                             "bytes")
         if entry.filename != "header" + _NPY and not (
                 entry.filename.startswith(_ARRAYS) and entry.filename.endswith(_NPY)):
             raise ValueError(f"its entry {entry.filename} is neither the header nor an array")
