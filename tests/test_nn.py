@@ -56,6 +56,15 @@ def test_unknown_initialisation():
         dense(init="xavier")
 
 
+@pytest.mark.parametrize("make", [
+    lambda rng: nn.Dense(3, 4, rng=rng), lambda rng: nn.Conv2d(1, 2, 3, rng=rng, init="glorot"),
+    lambda rng: nn.mlp(3, 4, rng=rng)])
+@pytest.mark.parametrize("rng", [0, None, np.random])
+def test_an_rng_that_is_none(make, rng):
+    with pytest.raises(TypeError, match="rng must be a numpy.random.Generator, such as"):
+        make(rng)
+
+
 # --- names and state -----------------------------------------------------------------------------
 
 def test_names():
@@ -160,6 +169,14 @@ def test_sequential():
     x = Tensor(np.array([[-1.0, 2.0]], np.float32))
     assert np.array_equal(nn.Sequential(ops.relu, lambda t: t * 2)(x).data, [[0, 4]])
     assert nn.Sequential()(x) is x
+    layer = dense()
+    net = nn.Sequential(ops.tanh, layer, ops.relu)
+    assert len(net) == 3 and net[1] is layer and net[-1] is ops.relu
+    assert list(net) == [ops.tanh, layer, ops.relu]
+    assert net[:2].layers == (ops.tanh, layer) and isinstance(net[:2], nn.Sequential)
+    assert [name for name, _ in net.named_parameters()] == ["layers.1.weight", "layers.1.bias"]
+    with pytest.raises(IndexError):
+        net[3]
     with pytest.raises(TypeError, match="must be callable, not int"):
         nn.Sequential(ops.relu, 3)
 

@@ -164,7 +164,7 @@ def test_foreign_state(change):
     optimizer = optim.Adam(ps)
     train(optimizer, ps, gradients(steps=2))
     before = optimizer.state_dict()
-    with pytest.raises(ValueError, match="does not fit.*float64 \\(2, 18\\)"):
+    with pytest.raises(ValueError, match="the state does not fit the optimiser: (moment|more|steps) is"):
         optimizer.load_state_dict(change({"steps": np.array(9), "moment": before["moment"] + 1}))
     assert all(np.array_equal(v, before[k]) for k, v in optimizer.state_dict().items())
 

@@ -132,7 +132,7 @@ def test_it_learns_patterns(options):
     model = models.RestrictedBoltzmannMachine(4, 3, rng=rng(), **options)
     x = PATTERNS[rng(1).integers(0, 4, 200)]
     before = model.log_prob(Tensor(PATTERNS), model.log_partition()).data.mean()
-    training.fit(model, optim.Adam(model.parameters(), optim.falling(0.03, 0.003)), x, epochs=60, batch_size=20, rng=rng())
+    training.fit(model, optim.Adam(model.parameters(), optim.falling(0.1, 0.01)), x, epochs=60, batch_size=20, rng=rng())
     after = model.log_prob(Tensor(PATTERNS), model.log_partition()).data.mean()
     assert before < -2.5 and -1.8 < after < -math.log(4) + 1e-3  # no model gives each more than a quarter
 

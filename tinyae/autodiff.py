@@ -30,6 +30,9 @@ import numpy as np
 from .backend import array_module, device_of, to_device
 from .operators import Operators
 
+__all__ = ["Operation", "Tensor", "changed", "grad", "history", "is_recording", "no_grad", "primitive",
+           "record"]
+
 
 class Tensor(Operators):
     """An array, and the record of how it was computed.

@@ -13,6 +13,9 @@ import sys
 
 import numpy as np
 
+__all__ = ["DEVICES", "array_module", "device_module", "device_of", "keep_freed_memory", "place",
+           "random_generator", "to_device"]
+
 DEVICES = ("cpu", "gpu")
 INSTALL = "pip install --editable '.[cuda13]' (or cuda12, to match the driver)"
 
@@ -57,7 +60,8 @@ def device_module(device):
         cupy.cuda.nvrtc.getVersion()
     except (ImportError, RuntimeError) as error:
         problem = str(error).strip().partition("\n")[0]
-        raise RuntimeError(f"CuPy finds a GPU but not the libraries of CUDA: {INSTALL} ({problem})") from error
+        raise RuntimeError("CuPy finds a GPU but not the libraries of CUDA: "
+                           f"{INSTALL} ({problem})") from error
     return cupy
 
 
@@ -87,6 +91,13 @@ def random_generator(seed, device="cpu"):
     # CuPy's default generator would first have to be moved ahead for each of its thousands of threads.
     # Philox only counts, so that one can be made for every epoch.
     return random.Generator(random.Philox4x3210(seed))
+
+
+def check_rng(rng, name):
+    """Raise TypeError, which names who asks, unless rng is a generator as NumPy has it."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{name}: rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
+                        f"from which all that is random is drawn; got {rng!r} ({type(rng).__name__})")
 
 
 def keep_freed_memory():

@@ -13,11 +13,14 @@ import json
 import math
 import os
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from .files import write_whole
+
+__all__ = ["load", "save"]
 
 FORMAT = "tinyae 2"
 _ARRAYS, _NPY = "arrays/", ".npy"
@@ -49,39 +52,31 @@ def load(path, check=None):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint at {path}")
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+    broken = f"{path} is not a whole tinyae checkpoint"
+    with open(path, "rb") as file:
+        with naming(broken):
+            archive = zipfile.ZipFile(file)
             names = _names(archive, os.fstat(file.fileno()).st_size)
             meta, digest = _header(archive)
             kinds = {name: _kind(archive, name) for name in names}
+        with naming(path):
             if check is not None:
-                _named(path, check, kinds, meta)
+                check(kinds, meta)
+        with naming(broken):
             arrays = {name: _read(archive, _ARRAYS + name) for name in names}
             if _digest(arrays, meta) != digest:
-                raise Refused("its parts do not belong together: their digest is not the one in the header")
-    except (PermissionError, Unfit):
-        raise
-    except Refused as error:
-        raise ValueError(f"{path} is not a whole tinyae checkpoint: {error}") from error
-    except Exception as error:  # there is no telling what a foreign file leads to
-        raise ValueError(f"{path} is not a whole tinyae checkpoint "
-                         f"({type(error).__name__}: {error})") from error
+                raise ValueError("its parts do not belong together: their digest is not that in the header")
     return arrays, meta
 
 
-class Refused(ValueError):
-    """What is wrong with a file, in words that need the file's name in front."""
-
-
-class Unfit(ValueError):
-    """A whole checkpoint, but not the one that was needed."""
-
-
-def _named(path, check, *args):
+@contextmanager
+def naming(what):
+    """A context whose failures, whatever a foreign file leads to, are a ValueError that says of what."""
     try:
-        check(*args)
-    except ValueError as error:
-        raise Unfit(f"{path}: {error}") from error
+        yield
+    except Exception as error:
+        why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{what}: {why}") from error
 
 
 def _names(archive, size):
@@ -89,15 +84,16 @@ def _names(archive, size):
     entries, names = archive.infolist(), set()
     for entry in entries:
         if entry.filename in names:
-            raise Refused(f"it holds the entry {entry.filename} twice")
+            raise ValueError(f"it holds the entry {entry.filename} twice")
         names.add(entry.filename)
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-            raise Refused(f"its entry {entry.filename} is compressed, to unpack to {entry.file_size} bytes")
+            raise ValueError(f"its entry {entry.filename} is compressed, to unpack to {entry.file_size} "
+                             "bytes")
         if entry.filename != "header" + _NPY and not (
                 entry.filename.startswith(_ARRAYS) and entry.filename.endswith(_NPY)):
-            raise Refused(f"its entry {entry.filename} is neither the header nor an array")
+            raise ValueError(f"its entry {entry.filename} is neither the header nor an array")
     if sum(entry.file_size for entry in entries) > size:
-        raise Refused("its entries overlap")
+        raise ValueError("its entries overlap")
     return [entry.filename.removeprefix(_ARRAYS).removesuffix(_NPY) for entry in entries
             if entry.filename.startswith(_ARRAYS)]
 
@@ -106,7 +102,7 @@ def _header(archive):
     """The meta and the digest."""
     header = json.loads(str(_read(archive, "header")))
     if header["format"] != FORMAT:
-        raise Refused(f"expected the format {FORMAT!r}, found {header['format']!r}")
+        raise ValueError(f"expected the format {FORMAT!r}, found {header['format']!r}")
     return header["meta"], header["digest"]
 
 
@@ -117,20 +113,17 @@ def _kind(archive, name):
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
-            raise Refused(f"the array {name} is in version {version} of NumPy's format")
+            raise ValueError(f"the array {name} is in version {version} of NumPy's format")
         shape, _, dtype = readers[version](file)
         if dtype.hasobject or file.tell() + math.prod(shape) * dtype.itemsize != entry.file_size:
-            raise Refused(f"the array {name} says that it is {dtype} of shape {shape}, but has "
-                          f"{entry.file_size - file.tell()} bytes")
+            raise ValueError(f"the array {name} says that it is {dtype} of shape {shape}, but has "
+                             f"{entry.file_size - file.tell()} bytes")
     return dtype, shape
 
 
 def _read(archive, name):
-    try:
-        with archive.open(name + _NPY) as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise Refused(f"its entry {name} cannot be read ({type(error).__name__}: {error})") from error
+    with naming(f"its entry {name} cannot be read"), archive.open(name + _NPY) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _digest(arrays, meta):

@@ -11,6 +11,8 @@ from . import ops
 from .autodiff import Tensor
 from .backend import array_module
 
+__all__ = ["gaussian", "masking", "masking_squares", "salt_and_pepper"]
+
 
 def _of_tensors(corrupt):
     """The corruption for arrays, too: it sees Tensors and gives one."""

@@ -26,6 +26,8 @@ from .autodiff import Tensor
 from .backend import array_module
 from .ops.likelihood import bernoulli_terms, gaussian_kl_terms
 
+__all__ = ["Bernoulli", "Categorical", "Distribution", "Gaussian", "Laplace", "SquaredError"]
+
 
 class Distribution:
     """Independent numbers, each with parameters of its own; subclasses say what `_terms` are.

@@ -16,6 +16,8 @@ from . import ops
 from .autodiff import Tensor, grad
 from .backend import to_device
 
+__all__ = ["GradientError", "NotDifferentiable", "gradcheck"]
+
 TOLERANCE = 1e-5  # on the relative error; a wrong rule is seldom right to five digits
 STEP = 1e-6  # near the cube root of float64's precision, where rounding and curvature errors balance
 

@@ -14,6 +14,8 @@ from . import ops
 from .autodiff import Tensor, grad, record
 from .backend import array_module
 
+__all__ = ["jacobian"]
+
 
 def jacobian(f, x, create_graph=False):
     """The Jacobian of f at each example: J[n, i..., j...] = ∂f(x)[n, i...] / ∂x[n, j...].

@@ -11,6 +11,8 @@ from . import ops
 from .autodiff import Tensor
 from .backend import array_module
 
+__all__ = ["cross_entropy", "l1", "l2", "mse", "one_hot", "sparsity_kl"]
+
 
 def check_batch(name, *operands):
     """Refuse operands of different shapes, which would broadcast in silence, and what is no batch."""

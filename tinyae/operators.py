@@ -142,8 +142,8 @@ class AskedByNumPy:
     function to use. CuPy asks the instance; None leaves the operator to the Tensor.
     """
 
-    OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal", "less",
-                 "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
+    OPERATORS = ("add", "subtract", "multiply", "divide", "power", "matmul", "greater", "greater_equal",
+                 "less", "less_equal", "equal", "not_equal", "bitwise_and", "bitwise_or")
 
     def __get__(self, tensor, kind):
         return self.answer if tensor is None else None

@@ -17,6 +17,9 @@ import numpy as np
 
 from .autodiff import Tensor, changed
 from .backend import array_module, to_device
+from .state import check_fit, kinds
+
+__all__ = ["Adam", "NotFinite", "Optimizer", "SGD", "falling", "one_cycle"]
 
 BLOCK = 3 << 14  # elements: 192 kB of float32, so that a block of each of five arrays fits a core's cache
 
@@ -65,7 +68,7 @@ class Optimizer:
                 raise ValueError(f"{name} must be a finite number, not negative, got {value}")
         self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
         self.steps, self.progress = 0, 0.0
-        _rate_at(lr, 0.0)  # so that a bad one is refused now, not at the first step
+        self.rate  # a bad one is refused now, not at the first step
 
         xp = array_module(self.params[0].data)
         self.flat = xp.concatenate([p.data.reshape(-1) for p in self.params])
@@ -86,7 +89,12 @@ class Optimizer:
     @property
     def rate(self):
         """The learning rate of this moment: lr, or what the schedule gives for the progress."""
-        return _rate_at(self.lr, self.progress)
+        t, scheduled = self.progress, callable(self.lr)
+        rate = self.lr(t) if scheduled else self.lr
+        if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < math.inf:
+            came = f"the schedule gave {rate!r} at t = {t:g}" if scheduled else f"got {rate!r}"
+            raise ValueError(f"lr must be a finite number, not negative, or a schedule of such: {came}")
+        return float(rate)
 
     def zero_grad(self):
         """Forget the gradients that `backward` has left in the parameters."""
@@ -107,34 +115,18 @@ class Optimizer:
         average or a parameter would become so. Then nothing has changed.
         """
         gradients, rate = self._rows(grads), self.rate
-        large = check and _square_overflows(gradients)
-        if large:
-            self._check_gradients(gradients)
-        if self.clip_norm is not None:
-            gradients = self._clipped(gradients)
-        if not large:
-            self._step(gradients, rate)
-            return
-        # The averages and the parameters stay finite as long as the gradient's square does: only such a
-        # step is made on trial.
-        restore = self.snapshot()
+        # What a step changes stays finite as long as the gradient's square does; else it is made on trial.
+        restore = self.snapshot() if check and _square_overflows(gradients) else None
         with np.errstate(over="ignore", invalid="ignore"):
-            self._step(gradients, rate)
-        broken = self._first_nonfinite()
-        if broken is not None:
-            restore()
-            shape = self.params[broken].shape
-            raise NotFinite(f"the gradient of parameter {broken}, of shape {shape}, is too large for "
-                            f"{type(self).__name__} in {self.flat.dtype}; no parameter was changed",
-                            broken, gradient=False)
-
-    def _step(self, gradients, rate):
-        self.steps += 1
-        for block in self.blocks:
-            if self.weight_decay:
-                values = block.values
-                values *= 1 - rate * self.weight_decay
-            self._update(block, gradients[block.index][block.part], rate)
+            scaled = gradients if self.clip_norm is None else self._clipped(gradients)
+            self.steps += 1
+            for block in self.blocks:
+                if self.weight_decay:
+                    values = block.values
+                    values *= 1 - rate * self.weight_decay
+                self._update(block, scaled[block.index][block.part], rate)
+        if restore is not None:
+            self._take_back_nonfinite(gradients, restore)
         changed(*self.params)
 
     def _rows(self, grads):
@@ -149,16 +141,24 @@ class Optimizer:
                 raise ValueError("no parameter has a gradient: call loss.backward() before the step, or give "
                                  "the gradients to it: optimizer.step(grad(loss, optimizer.params))")
         else:
-            _check_fit(grads, self.params)
+            _check_gradients(grads, self.params)
         zeros = array_module(self.flat).zeros_like
         rows = [(zeros(p.data) if g is None else g.data).reshape(-1) for p, g in zip(self.params, grads)]
         return [row.astype(self.flat.dtype, copy=False) for row in rows]
 
-    def _check_gradients(self, gradients):
-        for i, g in enumerate(gradients):
-            if not array_module(g).isfinite(g).all():
-                raise NotFinite(f"a gradient is NaN or infinite, that of parameter {i}, of shape "
-                                f"{self.params[i].shape}; no parameter was changed", i, gradient=True)
+    def _take_back_nonfinite(self, gradients, restore):
+        """If a gradient is not finite, or what the step made of it, take it back and raise NotFinite."""
+        finite = array_module(self.flat).isfinite
+        wrong = [i for i, g in enumerate(gradients) if not finite(g).all()]
+        large = [b.index for b in self.blocks if not (finite(b.values).all() & finite(b.moments).all())]
+        if wrong or large:
+            restore()
+            index = (wrong or large)[0]
+            what = f"of parameter {index}, of shape {self.params[index].shape}"
+            raise NotFinite(
+                (f"a gradient is NaN or infinite, that {what}" if wrong else
+                 f"the gradient {what}, is too large for {type(self).__name__} in {self.flat.dtype}")
+                + "; no parameter was changed", index, gradient=bool(wrong))
 
     def _clipped(self, gradients):
         """The gradients, scaled down to the norm `clip_norm` where theirs is larger."""
@@ -176,12 +176,6 @@ class Optimizer:
         finite = array_module(self.flat).isfinite
         return bool(finite(self.flat).all() & finite(self.moment).all())
 
-    def _first_nonfinite(self):
-        """The index of the first parameter that is not finite, or whose averages are not; or None."""
-        finite = array_module(self.flat).isfinite
-        return next((b.index for b in self.blocks
-                     if not (finite(b.values).all() & finite(b.moments).all())), None)
-
     def snapshot(self):
         """A function that puts the parameters and the optimiser's state back to what they are now."""
         flat, moment, steps = self.flat.copy(), self.moment.copy(), self.steps
@@ -195,71 +189,11 @@ class Optimizer:
         """The number of steps and the running averages, as NumPy arrays."""
         return {"steps": np.array(self.steps, np.int64), "moment": np.array(to_device(self.moment, "cpu"))}
 
-    def check_state_dict(self, state):
-        """Raise ValueError, which names the entry, if this state does not fit or no training leads to it."""
-        came = {name: f"{value.dtype} {value.shape}" for name, value in state.items()}
-        expected = {"steps": "int64 ()", "moment": f"{self.moment.dtype} {self.moment.shape}"}
-        if came != expected:
-            raise ValueError(f"the optimiser's state does not fit: expected {expected}, got {came}")
-        if not 0 <= state["steps"] < 2**53:
-            raise ValueError(f"the optimiser's state does not fit: steps is {state['steps']}")
-        if not np.isfinite(state["moment"]).all():
-            raise ValueError("the optimiser's state does not fit: moment holds NaN or infinity")
-
     def load_state_dict(self, state):
         """Take the state that `state_dict` gave; raises ValueError, changing nothing, if it does not fit."""
-        self.check_state_dict(state)
+        check_fit(kinds(state), kinds(self.state_dict()), "optimiser")
         self.steps = int(state["steps"])
         self.moment[...] = to_device(state["moment"], self.params[0].device)
-
-
-def _rate_at(lr, progress):
-    """The learning rate, of a number or a schedule, as a number that can be used."""
-    rate = lr(progress) if callable(lr) else lr
-    if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < math.inf:
-        came = f"the schedule gave {rate!r} at t = {progress:g}" if callable(lr) else f"got {rate!r}"
-        raise ValueError(f"lr must be a finite number, not negative, or a schedule of such: {came}")
-    return float(rate)
-
-
-def _check_parameters(params):
-    if not params:
-        raise ValueError("an optimiser needs at least one parameter")
-    for i, p in enumerate(params):
-        if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
-            raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
-        if p.dtype == np.float16:
-            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is "
-                             "0 and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
-    if len({id(p) for p in params}) < len(params):
-        raise ValueError("a parameter is given twice")
-    if len({(p.dtype, p.device) for p in params}) > 1:
-        kinds = sorted({f"{p.dtype} on the {p.device}" for p in params})
-        raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
-
-
-def _check_fit(grads, params):
-    """Raise where the gradients given to a step are not one Tensor of the same shape for each parameter."""
-    if not isinstance(grads, (list, tuple)) or not all(isinstance(g, Tensor) for g in grads):
-        raise TypeError("step takes a list of gradients, a Tensor for each parameter, as "
-                        f"grad(loss, optimizer.params) gives it, not {_in_words(grads)}")
-    if len(grads) != len(params):
-        raise ValueError(f"step: the optimiser has {len(params)} parameters but got {len(grads)} gradients")
-    for i, (g, p) in enumerate(zip(grads, params)):
-        if g.data.shape != p.data.shape:
-            raise ValueError(f"step: gradient {i} has shape {g.shape}, its parameter {p.shape}")
-
-
-def _in_words(grads):
-    if not isinstance(grads, (list, tuple)):
-        return type(grads).__name__
-    return "one that holds " + next(type(g).__name__ for g in grads if not isinstance(g, Tensor))
-
-
-def _square_overflows(gradients):
-    """Whether the gradients' square is not finite: the quickest way to touch every entry once."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return not math.isfinite(float(sum(g @ g for g in gradients)))
 
 
 class SGD(Optimizer):
@@ -380,3 +314,40 @@ def one_cycle(peak, warmup=0.2, start=0.1):
         return peak * (1 + math.cos(math.pi * (t - warmup) / (1 - warmup))) / 2
 
     return schedule
+
+
+def _check_parameters(params):
+    if not params:
+        raise ValueError("an optimiser needs at least one parameter")
+    for i, p in enumerate(params):
+        if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
+            raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
+        if p.dtype == np.float16:
+            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is "
+                             "0 and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
+    if len({id(p) for p in params}) < len(params):
+        raise ValueError("a parameter is given twice")
+    if len({(p.dtype, p.device) for p in params}) > 1:
+        kinds = sorted({f"{p.dtype} on the {p.device}" for p in params})
+        raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
+
+
+def _check_gradients(grads, params):
+    """Raise where the gradients given to a step are not one Tensor of the same shape for each parameter."""
+    listed = isinstance(grads, (list, tuple))
+    foreign = {type(g).__name__ for g in (grads if listed else [grads]) if not isinstance(g, Tensor)}
+    if foreign or not listed:
+        came = f"one that holds {', '.join(sorted(foreign))}" if listed else type(grads).__name__
+        raise TypeError("step takes a list of gradients, a Tensor for each parameter, as "
+                        f"grad(loss, optimizer.params) gives it, not {came}")
+    if len(grads) != len(params):
+        raise ValueError(f"step: the optimiser has {len(params)} parameters but got {len(grads)} gradients")
+    for i, (g, p) in enumerate(zip(grads, params)):
+        if g.data.shape != p.data.shape:
+            raise ValueError(f"step: gradient {i} has shape {g.shape}, its parameter {p.shape}")
+
+
+def _square_overflows(gradients):
+    """Whether the gradients' square is not finite: the quickest way to touch every entry once."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not math.isfinite(float(sum(g @ g for g in gradients)))

@@ -12,6 +12,8 @@ from .autodiff import Tensor, grad, is_recording
 from .backend import array_module
 from .jacobian import rows, traced
 
+__all__ = ["jacobian", "l1", "l2", "sparsity_kl"]
+
 METHODS = ("exact", "closed", "stochastic")
 
 

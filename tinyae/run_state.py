@@ -19,6 +19,7 @@ import numpy as np
 
 from . import checkpoint as checkpoints
 from .interrupt import Interrupted
+from .state import check_fit, kinds
 
 
 class Run:
@@ -76,10 +77,8 @@ class Run:
         """
         arrays, meta = checkpoints.load(self.path, self._check)
         states = {prefix: _part(arrays, prefix) for prefix, _ in self._parts()}
-        try:
+        with checkpoints.naming(self.path):
             self._check_values(states, meta)
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}") from error
         restore = self.snapshot()
         try:
             for prefix, part in self._parts():
@@ -96,16 +95,15 @@ class Run:
         for player in self.players:
             yield f"optimizer{_of(player)}/", player.optimizer
 
-    def _check(self, kinds, meta):
-        """Raise ValueError unless meta and the arrays' kinds {name: (dtype, shape)} are of such a run."""
+    def _check(self, came, meta):
+        """Raise ValueError unless meta and the arrays that came, by their kinds, are those of such a run."""
         if not isinstance(meta, dict) or "history" not in meta:
             raise ValueError("it is a checkpoint, but not of a training run")
         expected = {"settings": dict, "history": list, "evaluation_seed": int, "kinds": dict, "rng": dict}
-        for name, kind in expected.items():
-            if not isinstance(meta.get(name), kind) or isinstance(meta.get(name), bool):
-                raise ValueError(f"{name} must be a {kind.__name__}, not {meta.get(name)!r}")
-        if set(meta) != set(expected):
-            raise ValueError(f"it has unknown entries: {', '.join(sorted(set(meta) - set(expected)))}")
+        for name in sorted({*expected, *meta}):
+            kind = expected.get(name, type(None))
+            if type(meta.get(name)) is not kind:
+                raise ValueError(f"{name} must be of type {kind.__name__}, not {meta.get(name)!r}")
         mine, theirs = {**self.settings, **self.kinds}, {**meta["settings"], **meta["kinds"]}
         differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
                   for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
@@ -118,8 +116,8 @@ class Run:
         if done > self.epochs:
             raise ValueError(f"it holds {done} epochs already, more than the {self.epochs} asked for")
         _check_generator(self.rng.bit_generator, meta["rng"])
-        _check_kinds(kinds, {prefix + name: (array.dtype, array.shape) for prefix, part in self._parts()
-                             for name, array in part.state_dict().items()})
+        check_fit(came, {prefix + name: kind for prefix, part in self._parts()
+                         for name, kind in kinds(part.state_dict()).items()}, "run")
 
     def _check_values(self, states, meta):
         """Raise ValueError unless the numbers could be those of a run: finite, and of as many steps."""
@@ -154,22 +152,17 @@ def _part(arrays, prefix):
 
 def _check_history(history, players):
     """Raise ValueError unless the history is a record for each epoch, with losses by name."""
-    for i, record in enumerate(history):
-        parts = {"train": players, "held_out": players}
-        whole = (isinstance(record, dict) and {"epoch", "seconds", "train"} <= set(record)
-                 and set(record) <= {"epoch", "seconds", "train", "held_out"}
-                 and record["epoch"] == i + 1 and _is_number(record["seconds"])
-                 and all(isinstance(record[part], dict) and set(names) <= set(record[part])
-                         and all(map(_is_number, record[part].values()))
-                         for part, names in parts.items() if part in record))
-        if not whole:
-            raise ValueError(f"history[{i}] is no record of epoch {i + 1}: {record!r}")
     if not history:
         raise ValueError("history is empty")
-
-
-def _is_number(x):
-    return isinstance(x, (int, float)) and not isinstance(x, bool)
+    expected = {"epoch": int, "seconds": float, "train": dict, "held_out": dict}
+    for i, record in enumerate(history):
+        whole = (type(record) is dict and {"epoch", "seconds", "train"} <= set(record) <= set(expected)
+                 and all(type(value) is expected[name] for name, value in record.items())
+                 and record["epoch"] == i + 1
+                 and all(set(players) <= set(losses) and all(type(x) is float for x in losses.values())
+                         for losses in record.values() if type(losses) is dict))
+        if not whole:
+            raise ValueError(f"history[{i}] is no record of epoch {i + 1}: {record!r}")
 
 
 def _check_generator(bit_generator, state):
@@ -184,17 +177,3 @@ def _check_generator(bit_generator, state):
     inner = state["state"] if isinstance(state["state"], dict) else {}
     if not taken or not 0 <= inner.get("pos", 0) <= 624 or not 0 <= state.get("buffer_pos", 0) <= 4:
         raise ValueError(f"rng is no state of {type(probe).__name__}: {state}")
-
-
-def _check_kinds(came, expected):
-    """Raise ValueError unless the arrays have the names, dtypes and shapes of those of the run."""
-    wrong = [f"{name} is missing" for name in expected if name not in came]
-    wrong += [f"{name} is not in the run" for name in came if name not in expected]
-    wrong += [f"{name} is {_in_words(came[name])}, the run's is {_in_words(kind)}"
-              for name, kind in expected.items() if name in came and came[name] != kind]
-    if wrong:
-        raise ValueError("the state does not fit the run: " + "; ".join(wrong))
-
-
-def _in_words(kind):
-    return f"{kind[0]} of shape {kind[1]}"

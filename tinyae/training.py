@@ -24,7 +24,7 @@ import numpy as np
 
 from . import forensics
 from .autodiff import Tensor, grad, no_grad
-from .backend import device_of, keep_freed_memory, place, random_generator, to_device
+from .backend import check_rng, device_of, keep_freed_memory, place, random_generator, to_device
 from .interrupt import Interrupted, interrupt_flag
 from .optim import NotFinite
 from .players import Losses, Player, players_of
@@ -180,9 +180,7 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError("rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), from which "
-                        f"all that is random is drawn, also where the model is on a GPU; not {rng!r}")
+    check_rng(rng, "fit")
 
 
 def _examples(given, name, like):

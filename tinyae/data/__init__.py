@@ -5,3 +5,5 @@ from .faces import faces
 from .manifolds import circle, line, s_curve, spiral, swiss_roll
 from .mnist import load_fashion_mnist, load_mnist, read_idx
 from .strokes import strokes
+
+__all__ = sorted(name for name, value in globals().items() if callable(value) and not name.startswith("_"))

@@ -331,5 +331,6 @@ def hat(canvas, face):
 
 # From back to front, with the rows of the image in which a part can be, shifted as it may: the others are not
 # looked at, which halves the time.
-PARTS = {behind: slice(0, 32), head: slice(2, 28), eyes: slice(6, 19), nose: slice(10, 22), beard: slice(11, 29),
-         mouth: slice(13, 28), near_ear: slice(9, 21), hair: slice(0, 28), glasses: slice(8, 20), hat: slice(0, 14)}
+PARTS = {behind: slice(0, 32), head: slice(2, 28), eyes: slice(6, 19), nose: slice(10, 22),
+         beard: slice(11, 29), mouth: slice(13, 28), near_ear: slice(9, 21), hair: slice(0, 28),
+         glasses: slice(8, 20), hat: slice(0, 14)}

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..backend import check_rng
+
 
 def checked(name, n, rng, fixed, fields, ranges):
     """The fixed factors as arrays, once it is sure that all arguments of the function `name` are right.
@@ -16,9 +18,7 @@ def checked(name, n, rng, fixed, fields, ranges):
         raise TypeError(f"{name}: n must be an integer, got {n!r} ({type(n).__name__})")
     if n < 0:
         raise ValueError(f"{name}: n must be 0 or more, got {n}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"{name}: rng must be a numpy.random.Generator, such as "
-                        f"numpy.random.default_rng(0), got {rng!r} ({type(rng).__name__})")
+    check_rng(rng, name)
     for factor in fixed:
         if factor not in fields.names:
             raise TypeError(f"{name}: no factor is named {factor!r}; there are {', '.join(fields.names)}")

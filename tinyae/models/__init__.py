@@ -6,3 +6,5 @@ from .networks import conv_networks, dense_networks
 from .rbm import RestrictedBoltzmannMachine
 from .sparse_coding import PredictiveSparseDecomposition
 from .vae import Elbo, ImportanceWeightedAutoencoder, VariationalAutoencoder, conv_vae, dense_vae
+
+__all__ = sorted(name for name, value in globals().items() if callable(value) and not name.startswith("_"))

@@ -4,3 +4,5 @@ from .convolutional import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, Upsamp
 from .dense import Dense, Flatten, Reshape, Sequential, Tied, mlp
 from .module import Module
 from .regularising import BatchNorm, Dropout
+
+__all__ = sorted(name for name, value in globals().items() if callable(value) and not name.startswith("_"))

@@ -51,7 +51,10 @@ class Tied(Module):
 
 
 class Sequential(Module):
-    """Layers one after another. Plain functions such as `ops.relu` are layers too."""
+    """Layers one after another. Plain functions such as `ops.relu` are layers too.
+
+    It is a sequence of them: `net[0]` is the first, `net[:2]` a Sequential of two, `len(net)` their number.
+    """
 
     def __init__(self, *layers):
         for layer in layers:
@@ -63,6 +66,12 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __getitem__(self, index):
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
     def __repr__(self):
         return f"Sequential({', '.join(getattr(f, '__name__', repr(f)) for f in self.layers)})"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..autodiff import Tensor
-from ..backend import array_module
+from ..backend import array_module, check_rng
 
 
 def he_normal(rng, shape, fan_in, fan_out):
@@ -26,6 +26,8 @@ def initial_weight(rng, shape, fan_in, fan_out, init):
     """A float32 parameter drawn by the named initialisation, on the device that rng draws on."""
     if init not in INITIALISATIONS:
         raise ValueError(f"init must be one of {sorted(INITIALISATIONS)}, not {init!r}")
+    if type(rng).__name__ != "Generator":  # CuPy's has this name too
+        check_rng(rng, "initial weights")
     return Tensor(INITIALISATIONS[init](rng, shape, fan_in, fan_out), requires_grad=True)
 
 

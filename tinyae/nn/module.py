@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autodiff import Tensor, changed
 from ..backend import to_device
+from ..state import check_fit, kinds
 
 
 class Module:
@@ -58,12 +59,7 @@ class Module:
         changes nothing.
         """
         mine = dict(self.named_tensors())
-        wrong = [f"{name} is missing" for name in mine if name not in state]
-        wrong += [f"{name} is not in the model" for name in state if name not in mine]
-        wrong += [f"{name} is {_kind(state[name])}, the model's is {_kind(t)}"
-                  for name, t in mine.items() if name in state and _kind(state[name]) != _kind(t)]
-        if wrong:
-            raise ValueError("the state does not fit the model: " + "; ".join(wrong))
+        check_fit(kinds(state), kinds(mine), "model")
         for name, t in mine.items():  # in place: an optimiser may hold a view of the same memory
             t.data[...] = to_device(state[name], t.device)
         changed(*mine.values())
@@ -73,10 +69,6 @@ class Module:
         for _, t in self.named_tensors():
             t.data = to_device(t.data, device)
         return self
-
-
-def _kind(array):
-    return f"{array.dtype} of shape {array.shape}"
 
 
 def _members(module, kind):

@@ -1,0 +1,20 @@
+"""States: dicts of named arrays, as `state_dict` gives them and `load_state_dict` takes them."""
+
+
+def kinds(state):
+    """{name: (dtype, shape)} of the arrays or Tensors in a state."""
+    return {name: (array.dtype, array.shape) for name, array in state.items()}
+
+
+def check_fit(came, mine, owner):
+    """Raise ValueError that lists every array whose name, dtype or shape, in `kinds`, is not the owner's."""
+    wrong = [f"{name} is missing" for name in mine if name not in came]
+    wrong += [f"{name} is not in the {owner}" for name in came if name not in mine]
+    wrong += [f"{name} is {_in_words(came[name])}, the {owner}'s is {_in_words(kind)}"
+              for name, kind in mine.items() if name in came and came[name] != kind]
+    if wrong:
+        raise ValueError(f"the state does not fit the {owner}: " + "; ".join(wrong))
+
+
+def _in_words(kind):
+    return f"{kind[0]} of shape {kind[1]}"
