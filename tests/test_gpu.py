@@ -1,13 +1,11 @@
 """The same code on a GPU: on a strict stand-in for CuPy everywhere, and on CuPy where there is a GPU."""
 
-import importlib
 import inspect
 import io
 import itertools
 import re
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -512,22 +510,6 @@ def test_a_step_looks_at_the_gradients_unless_told_not_to(stand_in):
     stand_in.__init__()
     adam.step(check=False)
     assert stand_in.to_host == 0
-
-
-# --- demos ---------------------------------------------------------------------------------------
-
-def demos_that_compute():
-    """Their names; `speed` times a real GPU, and the exercises have no device."""
-    folder = Path(__file__).parents[1] / "demos"
-    return [path.stem for path in sorted(folder.glob("*.py"))
-            if "TOPIC =" in path.read_text(encoding="utf-8") and path.stem not in ("__main__", "speed")]
-
-
-@pytest.mark.parametrize("name", demos_that_compute())
-def test_every_demo_runs_there(stand_in, run_quick, name):
-    pytest.importorskip("matplotlib")
-    run_quick(importlib.import_module(f"demos.{name}"), "--device", "gpu")
-    assert stand_in.made > 0
 
 
 # --- the stand-in itself -------------------------------------------------------------------------
