@@ -30,8 +30,10 @@ def main(run):
     x, test = points(run)
     measured = {}
     for name, model in ((TRAINED, train(run, "denoising", x)), (UNTRAINED, autoencoder(run.rng("weights")))):
+        model.to(run.device)
+
         def r(x):
-            return run.apply(model.to(run.device).reconstruct, x)
+            return run.apply(model.reconstruct, x)
 
         penalty, bend = second_order(run, model.reconstruct, test)
         measured[name] = {"added": [added_by_noise(r, test, sigma) for sigma in SIGMAS], "penalty": penalty,
