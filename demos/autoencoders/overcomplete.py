@@ -113,4 +113,4 @@ def draw_denoising(run, test, noisy, denoised, left):
                            f"{left[COPIER]:.0%} of the noise,\ntrained with noise "
                            f"{left[DENOISER]:.0%} (the mean image: {left['mean image']:.0%})", rows)
     run.save(fig, "denoising.png", "digits, the same with noise, then two rows of answers: the copier's are "
-             "still noisy, the denoiser's are clean digits")
+             "still noisy, the denoiser's are smooth digits")
