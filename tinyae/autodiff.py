@@ -122,6 +122,11 @@ def _as_array(data):
     return data.astype(np.float32) if data.dtype == np.float64 else data
 
 
+def as_tensor(x):
+    """x itself if it is a Tensor, else a Tensor of it."""
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
 class Node:
     """How a Tensor was computed. It holds the inputs, and nothing holds it but the result."""
 
@@ -352,7 +357,7 @@ def _seed(output, grad_output):
         if output.size != 1:
             raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output")
         return Tensor(array_module(output.data).ones_like(output.data))
-    grad_output = grad_output if isinstance(grad_output, Tensor) else Tensor(grad_output)
+    grad_output = as_tensor(grad_output)
     if grad_output.shape != output.shape:
         raise ValueError(f"grad_output has shape {grad_output.shape}, the output {output.shape}")
     return grad_output
@@ -366,7 +371,7 @@ def _vjp(node, i, g, y):
     gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
     if gx is None:
         raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
-    gx = gx if isinstance(gx, Tensor) else Tensor(gx)
+    gx = as_tensor(gx)
     if gx.data.shape != x.data.shape:  # of .data: the property costs a call in every rule
         try:
             gx = sum_to(gx, shape=x.shape)

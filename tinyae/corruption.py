@@ -5,22 +5,11 @@ noise at each call and leaves x as it is. Examples (N, ...) are vectors or image
 2010, section 3.3, has the first three (Deep Learning, sections 14.2.2 and 14.5).
 """
 
-from functools import wraps
-
 from . import ops
-from .autodiff import Tensor
+from .autodiff import as_tensor
 from .backend import array_module
 
 __all__ = ["gaussian", "masking", "masking_squares", "salt_and_pepper"]
-
-
-def _of_tensors(corrupt):
-    """The corruption for arrays, too: it sees Tensors and gives one."""
-    @wraps(corrupt)
-    def on_either(x, rng):
-        return corrupt(x if isinstance(x, Tensor) else Tensor(x), rng)
-
-    return on_either
 
 
 def gaussian(sigma):
@@ -28,8 +17,8 @@ def gaussian(sigma):
     if not sigma >= 0:
         raise ValueError(f"gaussian: sigma must not be negative, got {sigma}")
 
-    @_of_tensors
     def corrupt(x, rng):
+        x = as_tensor(x)
         return x + float(sigma) * rng.standard_normal(x.shape, dtype=x.dtype)
 
     return corrupt
@@ -39,8 +28,8 @@ def masking(fraction):
     """Each entry becomes 0 with the probability `fraction`, which must be in [0, 1]; else ValueError."""
     _check_fraction("masking", fraction)
 
-    @_of_tensors
     def corrupt(x, rng):
+        x = as_tensor(x)
         return x * (rng.random(x.shape, dtype=x.dtype) >= fraction)
 
     return corrupt
@@ -53,8 +42,8 @@ def salt_and_pepper(fraction):
     """
     _check_fraction("salt_and_pepper", fraction)
 
-    @_of_tensors
     def corrupt(x, rng):
+        x = as_tensor(x)
         u = rng.random(x.shape, dtype=x.dtype)
         return ops.where(u < fraction, (u < fraction / 2).astype(x.dtype), x)
 
@@ -71,8 +60,8 @@ def masking_squares(size, count=1):
         raise ValueError("masking_squares: size and count must be at least 1, "
                          f"got {size} and {count}")
 
-    @_of_tensors
     def corrupt(x, rng):
+        x = as_tensor(x)
         if x.ndim != 4 or min(x.shape[1:3]) < size:
             raise ValueError("masking_squares: expected images (N, H, W, C) of at least "
                              f"{size} × {size}, got shape {x.shape}")

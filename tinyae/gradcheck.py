@@ -8,8 +8,6 @@ A derivative can be had without any rule, from the function alone, by the centra
 about ten digits in float64, which is plenty to tell a right rule from a wrong one.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from . import ops
@@ -95,9 +93,9 @@ def _check(f, arrays, names, order, level):
             coarse = sum(_one_sided_differences(f, arrays, i, weights, 4 * STEP)) / 2
             slack = noise + 2 * np.abs(coarse - expected)
             unit = weights[0].item() if [v.size for v in weights] == [1] else 1.0
-            raise _failure(Disagreement(
+            raise _failure(
                 names[i], level, i, error, slack / abs(unit), expected=expected / unit, got=got / unit,
-                backward=backward / unit, forward=forward / unit, weighted=unit == 1.0))
+                backward=backward / unit, forward=forward / unit, weighted=unit == 1.0)
         worst = max(worst, error.max(initial=0.0))
     if order == 1:
         return float(worst)
@@ -149,62 +147,46 @@ def _one_sided_differences(f, arrays, i, weights, step=STEP):
     return backward, forward
 
 
-class Disagreement(NamedTuple):
-    """A derivative with respect to one input, by the engine and by differences; arrays of its shape.
+def _failure(name, order, input, error, slack, *, expected, got, backward, forward, weighted):
+    """The exception for a derivative of which engine and differences disagree; its report says where to look.
 
-    name, order, input    which derivative it is
+    name, order, input    which derivative it is; what follows are arrays of its shape
     error, slack          the relative error, and how far the differences change with the step
     expected, got         by central differences, and by the engine
     backward, forward     the slopes a step below and a step above each entry
     weighted              whether it is that of Σ v y, not of y itself
     """
-
-    name: str
-    order: int
-    input: int
-    error: np.ndarray
-    slack: np.ndarray
-    expected: np.ndarray
-    got: np.ndarray
-    backward: np.ndarray
-    forward: np.ndarray
-    weighted: bool
-
-
-def _failure(d):
-    """The exception for a Disagreement, with a report that says what to look at."""
-    expected, got = d.expected, d.got
-    wrong = ~(d.error <= TOLERANCE)
+    wrong = ~(error <= TOLERANCE)
     # With a kink between x - h and x + h the derivative may be anything from one slope to the other.
-    low, high = np.minimum(d.backward, d.forward) - d.slack, np.maximum(d.backward, d.forward) + d.slack
+    low, high = np.minimum(backward, forward) - slack, np.maximum(backward, forward) + slack
     kink = wrong & ((low <= got) & (got <= high) | ~np.isfinite(low + high))
     blamed = wrong & ~kink
-    what = "gradient" if d.order == 1 else f"derivative of order {d.order}"
-    note = ["(The slopes are those of Σ v y, with fixed random weights v for the outputs y.)"] * d.weighted
+    what = "gradient" if order == 1 else f"derivative of order {order}"
+    note = ["(The slopes are those of Σ v y, with fixed random weights v for the outputs y.)"] * weighted
 
     def table(head, chosen, *columns):
         """The worst five of the chosen entries."""
-        badness = np.where(chosen, np.nan_to_num(d.error, nan=np.inf), -np.inf)
+        badness = np.where(chosen, np.nan_to_num(error, nan=np.inf), -np.inf)
         worst = np.argsort(-badness, axis=None, kind="stable")[: min(5, chosen.sum())]
         rows = [("entry", *head)]
         for k in worst:
-            entry = ", ".join(str(int(j)) for j in np.unravel_index(k, d.error.shape))
+            entry = ", ".join(str(int(j)) for j in np.unravel_index(k, error.shape))
             rows.append((f"[{entry}]", *(f"{column.flat[k]:.6g}" for column in columns)))
         return ["  " + "".join(f"{cell:>16}" for cell in row) for row in rows]
 
     if not blamed.any():
-        lines = [f"f is not differentiable at this point: {d.name}, shape {expected.shape}, has a kink "
+        lines = [f"f is not differentiable at this point: {name}, shape {expected.shape}, has a kink "
                  f"or a jump within a step at {kink.sum()} of {kink.size} entries. The {what}:",
-                 *table(("slope below", "slope above", "engine"), kink, d.backward, d.forward, got), *note,
+                 *table(("slope below", "slope above", "engine"), kink, backward, forward, got), *note,
                  "This says nothing against the rule. Check it at a point farther from the kink."]
-        return NotDifferentiable("\n".join(lines), d.order, d.input, expected, got, wrong)
+        return NotDifferentiable("\n".join(lines), order, input, expected, got, wrong)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = got / expected
-    lines = [f"the {what} with respect to {d.name}, shape {expected.shape}, is wrong in {blamed.sum()} of "
+    lines = [f"the {what} with respect to {name}, shape {expected.shape}, is wrong in {blamed.sum()} of "
              f"{blamed.size} entries. The worst:",
              *table(("expected", "got", "got / expected"), blamed, expected, got, ratio), *note]
-    if d.order > 1 and not got.any():
+    if order > 1 and not got.any():
         lines.append("The engine's are all zero: a rule that uses NumPy, .data or detach has no history.")
     if kink.any():
         lines.append(f"({kink.sum()} more lie at a kink of f, and are not counted.)")
-    return GradientError("\n".join(lines), d.order, d.input, expected, got, blamed)
+    return GradientError("\n".join(lines), order, input, expected, got, blamed)

@@ -11,7 +11,7 @@ The contractive penalty ‖∂f/∂x‖²_F, which is made of this, is in `tinya
 import math
 
 from . import ops
-from .autodiff import Tensor, grad, record
+from .autodiff import Tensor, as_tensor, grad, record
 from .backend import array_module
 
 __all__ = ["jacobian"]
@@ -24,7 +24,7 @@ def jacobian(f, x, create_graph=False):
     backward pass. The result has shape (N, *output, *input). With create_graph it can be
     differentiated again. Raises ValueError where f does not give an output for each example.
     """
-    x, h = traced(f, x if isinstance(x, Tensor) else Tensor(x))
+    x, h = traced(f, as_tensor(x))
     return ops.reshape(ops.stack(list(rows(h, x, create_graph)), axis=1), shape=h.shape + x.shape[1:])
 
 

@@ -14,7 +14,7 @@ and any combination of them.
 """
 
 from .. import nn
-from ..autodiff import Tensor
+from ..autodiff import Tensor, as_tensor
 from ..distributions import SquaredError
 
 
@@ -56,7 +56,7 @@ class Autoencoder(nn.Module):
 
     def loss(self, x, rng):
         """What training minimises, J, and its terms by name, each with its weight: J is their sum."""
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(x)
         seen = x if self.corruption is None else self.corruption(x, rng)
         watched = bool(self.penalties) and not seen.requires_grad
         if watched:  # a penalty may differentiate the code in the input

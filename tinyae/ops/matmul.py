@@ -2,7 +2,7 @@
 
 import math
 
-from ..autodiff import Tensor, broadcast_to, primitive
+from ..autodiff import as_tensor, broadcast_to, primitive
 from ..backend import array_module
 from .shape import expand_dims, reshape, swapaxes
 
@@ -27,7 +27,7 @@ def matmul(a, b):
 
     Raises ValueError where the inner sizes differ.
     """
-    a, b = (x if isinstance(x, Tensor) else Tensor(x) for x in (a, b))
+    a, b = as_tensor(a), as_tensor(b)
     if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: cannot multiply shapes {a.shape} and {b.shape}: the last axis of the "
                          "first must be as long as the second to last (of a vector, only) axis of the second")
@@ -49,7 +49,7 @@ def einsum(subscripts, *operands):
     Raises ValueError where the subscripts do not fit the operands, or an operand has a letter twice (its
     diagonal) or an ellipsis, which are not supported.
     """
-    operands = [x if isinstance(x, Tensor) else Tensor(x) for x in operands]
+    operands = [as_tensor(x) for x in operands]
     text = subscripts.replace(" ", "")
     inputs, arrow, output = text.partition("->")
     if not arrow:
