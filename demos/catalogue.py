@@ -20,7 +20,7 @@ CHAPTERS = {
 # The order in which to meet the demos of a chapter; those that are not here follow by name.
 ORDER = """line pca gradient deep depth manifold memorise overcomplete
     laplace sparse sparse_kl sparse_coding denoising vector_field denoising_contracts contracting_field
-    contractive tangents balance jacobian_cost
+    contractive tangents balance jacobian_cost jacobian_estimate
     convolution conv_autoencoder faces
     divergence bound reparameterise likelihoods vae importance collapse islands
     editing arithmetic disentangle conditional outliers""".split()

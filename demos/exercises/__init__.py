@@ -17,12 +17,3 @@ rights of whoever started it: check only files that you would run.
     standin.py      arrays that are not NumPy's, as CuPy's are not
     blank/          the files that a learner completes
 """
-
-TOPIC = "Exercises"
-
-
-def main(argv=None):
-    """The command `python -m demos exercises`."""
-    from .__main__ import main as command
-
-    return command(argv)
