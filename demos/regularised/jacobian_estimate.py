@@ -28,7 +28,8 @@ def main(run):
     probes = run.pick(100, 2)
     apart, off = departures(run, encoder, batches, probes)
     run.note(closed_relative_difference=apart, standard_errors=off)
-    judge(run.claim, apart, off, f"the mean of {probes} estimates (root mean square over {len(batches)} batches)")
+    what = f"the mean of {probes} estimates (root mean square over {len(batches)} batches)"
+    judge(run.claim, apart, off, what)
     draw(run, encoder, batches[0])
 
 
