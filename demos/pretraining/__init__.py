@@ -1,0 +1,1 @@
+"""Before backpropagation was enough: energy, layer after layer, and few labels."""
