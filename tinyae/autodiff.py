@@ -140,6 +140,107 @@ class Node:
 _clock = itertools.count(1)  # one for what is made and what is changed: so it is known which came first
 
 
+# Reverse mode.
+
+
+def grad(output, inputs, grad_output=None, create_graph=False):
+    """The gradient of output with respect to each of the inputs, as a list of Tensors.
+
+    output          the Tensor to differentiate, of one element unless grad_output is given
+    inputs          a Tensor or a list of Tensors that require gradients; leaves or results
+                    (for a single Tensor the result is a single Tensor)
+    grad_output     the gradient of output, of its shape: the result is then grad_outputᵀ ∂output/∂input
+    create_graph    record the computation, so that the gradient can be differentiated again
+
+    An input that output does not depend on has the gradient zero. Nothing is computed that no input
+    asks for, and no Tensor's `grad` is touched.
+    """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"grad: the output must be a Tensor, not {type(output).__name__}")
+    wanted = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    for i, x in enumerate(wanted):
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            what = "a Tensor without requires_grad" if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"grad: input {i} must be a Tensor that requires a gradient, not {what}")
+    if not output.requires_grad:
+        warnings.warn("grad: the output has no history (was it made under no_grad, or is it a gradient taken "
+                      "without create_graph=True?), so its gradient is zero", stacklevel=2)
+    grads = _differentiate(output, history(output), wanted, grad_output, create_graph)
+    return grads[0] if isinstance(inputs, Tensor) else grads
+
+
+def history(output):
+    """Every Tensor that output was computed from, itself included, oldest first.
+
+    A result is always made after its inputs, so the order of making is a topological order.
+    """
+    seen, stack = {id(output): output}, [output]
+    while stack:
+        node = stack.pop().node
+        for x in node.inputs if node else ():
+            if isinstance(x, Tensor) and id(x) not in seen:
+                seen[id(x)] = x
+                stack.append(x)
+    return sorted(seen.values(), key=lambda t: t.node.number if t.node else -1)
+
+
+def _differentiate(output, tensors, wanted, grad_output, create_graph):
+    """Reverse mode: carry the gradient of output back to the wanted Tensors, newest Tensor first."""
+    # A Tensor needs a gradient if it is wanted, or if something wanted lies behind it.
+    kept = {id(t) for t in wanted}
+    needed = set(kept)
+    for t in tensors:
+        if t.node and not needed.isdisjoint(map(id, t.node.inputs)):
+            needed.add(id(t))
+
+    grads = {id(output): _seed(output, grad_output)}
+    with record(create_graph):
+        for t in reversed(tensors):
+            node = t.node
+            if node is None or id(t) not in grads or id(t) not in needed:
+                continue
+            # Unless it is wanted, the memory of a gradient is free for the rest of the way.
+            g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
+            for i, x in enumerate(node.inputs):
+                if id(x) in needed:
+                    gx = _vjp(node, i, g, t)
+                    grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
+    return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
+            for t in wanted]
+
+
+def _seed(output, grad_output):
+    if grad_output is None:
+        if output.size != 1:
+            raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output")
+        return Tensor(array_module(output.data).ones_like(output.data))
+    grad_output = as_tensor(grad_output)
+    if grad_output.shape != output.shape:
+        raise ValueError(f"grad_output has shape {grad_output.shape}, the output {output.shape}")
+    return grad_output
+
+
+def _vjp(node, i, g, y):
+    """The share of input i in the gradient g of y, in the shape and precision of that input."""
+    if node.number < _last_change:
+        _refuse_changed(node, y)
+    x = node.inputs[i]
+    gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
+    if gx is None:
+        raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
+    gx = as_tensor(gx)
+    if gx.data.shape != x.data.shape:  # of .data: the property costs a call in every rule
+        try:
+            gx = sum_to(gx, shape=x.shape)
+        except ValueError as error:
+            raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
+                             f"{gx.shape}; the input has shape {x.shape}") from error
+    return gx if gx.data.dtype == x.data.dtype else astype(gx, dtype=x.dtype)
+
+
+# Operations.
+
+
 PRIMITIVES = {}  # every primitive by name; the tests require a gradient check for each
 
 
@@ -284,101 +385,6 @@ def _explain_mixed_devices(operation, arrays, error):
             f"{operation.__name__}: the inputs live on different devices ({', '.join(places)}); "
             "move them to one with .to(device)"
         ) from error
-
-
-def grad(output, inputs, grad_output=None, create_graph=False):
-    """The gradient of output with respect to each of the inputs, as a list of Tensors.
-
-    output          the Tensor to differentiate, of one element unless grad_output is given
-    inputs          a Tensor or a list of Tensors that require gradients; leaves or results
-                    (for a single Tensor the result is a single Tensor)
-    grad_output     the gradient of output, of its shape: the result is then grad_outputᵀ ∂output/∂input
-    create_graph    record the computation, so that the gradient can be differentiated again
-
-    An input that output does not depend on has the gradient zero. Nothing is computed that no input
-    asks for, and no Tensor's `grad` is touched.
-    """
-    if not isinstance(output, Tensor):
-        raise TypeError(f"grad: the output must be a Tensor, not {type(output).__name__}")
-    wanted = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    for i, x in enumerate(wanted):
-        if not isinstance(x, Tensor) or not x.requires_grad:
-            what = "a Tensor without requires_grad" if isinstance(x, Tensor) else type(x).__name__
-            raise ValueError(f"grad: input {i} must be a Tensor that requires a gradient, not {what}")
-    if not output.requires_grad:
-        warnings.warn("grad: the output has no history (was it made under no_grad, or is it a gradient taken "
-                      "without create_graph=True?), so its gradient is zero", stacklevel=2)
-    grads = _differentiate(output, history(output), wanted, grad_output, create_graph)
-    return grads[0] if isinstance(inputs, Tensor) else grads
-
-
-def history(output):
-    """Every Tensor that output was computed from, itself included, oldest first.
-
-    A result is always made after its inputs, so the order of making is a topological order.
-    """
-    seen, stack = {id(output): output}, [output]
-    while stack:
-        node = stack.pop().node
-        for x in node.inputs if node else ():
-            if isinstance(x, Tensor) and id(x) not in seen:
-                seen[id(x)] = x
-                stack.append(x)
-    return sorted(seen.values(), key=lambda t: t.node.number if t.node else -1)
-
-
-def _differentiate(output, tensors, wanted, grad_output, create_graph):
-    """Reverse mode: carry the gradient of output back to the wanted Tensors, newest Tensor first."""
-    # A Tensor needs a gradient if it is wanted, or if something wanted lies behind it.
-    kept = {id(t) for t in wanted}
-    needed = set(kept)
-    for t in tensors:
-        if t.node and not needed.isdisjoint(map(id, t.node.inputs)):
-            needed.add(id(t))
-
-    grads = {id(output): _seed(output, grad_output)}
-    with record(create_graph):
-        for t in reversed(tensors):
-            node = t.node
-            if node is None or id(t) not in grads or id(t) not in needed:
-                continue
-            # Unless it is wanted, the memory of a gradient is free for the rest of the way.
-            g = grads[id(t)] if id(t) in kept else grads.pop(id(t))
-            for i, x in enumerate(node.inputs):
-                if id(x) in needed:
-                    gx = _vjp(node, i, g, t)
-                    grads[id(x)] = add(grads[id(x)], gx) if id(x) in grads else gx
-    return [grads[id(t)] if id(t) in grads else Tensor(array_module(t.data).zeros_like(t.data))
-            for t in wanted]
-
-
-def _seed(output, grad_output):
-    if grad_output is None:
-        if output.size != 1:
-            raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output")
-        return Tensor(array_module(output.data).ones_like(output.data))
-    grad_output = as_tensor(grad_output)
-    if grad_output.shape != output.shape:
-        raise ValueError(f"grad_output has shape {grad_output.shape}, the output {output.shape}")
-    return grad_output
-
-
-def _vjp(node, i, g, y):
-    """The share of input i in the gradient g of y, in the shape and precision of that input."""
-    if node.number < _last_change:
-        _refuse_changed(node, y)
-    x = node.inputs[i]
-    gx = node.operation.rule(i)(g, y, *node.inputs, **node.params)
-    if gx is None:
-        raise TypeError(f"the rule of {node.operation.__name__} for input {i} returned None")
-    gx = as_tensor(gx)
-    if gx.data.shape != x.data.shape:  # of .data: the property costs a call in every rule
-        try:
-            gx = sum_to(gx, shape=x.shape)
-        except ValueError as error:
-            raise ValueError(f"the rule of {node.operation.__name__} for input {i} gave shape "
-                             f"{gx.shape}; the input has shape {x.shape}") from error
-    return gx if gx.data.dtype == x.data.dtype else astype(gx, dtype=x.dtype)
 
 
 # Whether to remember, and what has changed since.

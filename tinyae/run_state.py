@@ -63,9 +63,7 @@ class Run:
         """Write the whole state to the checkpoint, if one was asked for."""
         if self.path is None:
             return
-        arrays = {prefix + name: value for prefix, part in self._parts()
-                  for name, value in part.state_dict().items()}
-        checkpoints.save(self.path, arrays, {
+        checkpoints.save(self.path, self._arrays(), {
             "settings": self.settings, "history": self.history, "evaluation_seed": self.evaluation_seed,
             "kinds": self.kinds, "rng": self.rng.bit_generator.state,
         })
@@ -76,13 +74,13 @@ class Run:
         Raises FileNotFoundError or a ValueError that names the file and the entry, and changes nothing.
         """
         arrays, meta = checkpoints.load(self.path, self._check)
-        states = {prefix: _part(arrays, prefix) for prefix, _ in self._parts()}
         with checkpoints.naming(self.path):
-            self._check_values(states, meta)
+            self._check_values(arrays, len(meta["history"]))
         restore = self.snapshot()
         try:
             for prefix, part in self._parts():
-                part.load_state_dict(states[prefix])
+                part.load_state_dict({name.removeprefix(prefix): array for name, array in arrays.items()
+                                      if name.startswith(prefix)})
         except BaseException:  # a GPU's memory may be full
             restore()
             raise
@@ -94,6 +92,11 @@ class Run:
         yield "model/", self.model
         for player in self.players:
             yield f"optimizer{_of(player)}/", player.optimizer
+
+    def _arrays(self):
+        """Every array of the state, by its name in the checkpoint."""
+        return {prefix + name: array for prefix, part in self._parts()
+                for name, array in part.state_dict().items()}
 
     def _check(self, came, meta):
         """Raise ValueError unless meta and the arrays that came, by their kinds, are those of such a run."""
@@ -116,20 +119,16 @@ class Run:
         if done > self.epochs:
             raise ValueError(f"it holds {done} epochs already, more than the {self.epochs} asked for")
         _check_generator(self.rng.bit_generator, meta["rng"])
-        check_fit(came, {prefix + name: kind for prefix, part in self._parts()
-                         for name, kind in kinds(part.state_dict()).items()}, "run")
+        check_fit(came, kinds(self._arrays()), "run")
 
-    def _check_values(self, states, meta):
-        """Raise ValueError unless the numbers could be those of a run: finite, and of as many steps."""
-        for prefix, state in states.items():
-            for name, array in state.items():
-                if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    raise ValueError(f"{prefix}{name} holds NaN or infinity")
-        done = len(meta["history"])
-        least = done * math.ceil(self.settings["examples"] / self.settings["batch_size"])
-        for prefix, state in states.items():
-            if prefix != "model/" and not least <= state["steps"] < 2**53:
-                raise ValueError(f"{prefix}steps is {state['steps']}; {done} epochs have {least}")
+    def _check_values(self, arrays, epochs):
+        """Raise ValueError unless the numbers could be those of so many epochs: finite, and of as many steps."""
+        least = epochs * math.ceil(self.settings["examples"] / self.settings["batch_size"])
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds NaN or infinity")
+            if name.startswith("optimizer") and name.endswith("/steps") and not least <= array < 2**53:
+                raise ValueError(f"{name} is {array}; {epochs} epochs have {least}")
 
     def interrupted(self, where):
         """The exception that says where the run stopped and how to go on."""
@@ -144,10 +143,6 @@ class Run:
 
 def _of(player):
     return "" if player.name == "loss" else f" of {player.name}"
-
-
-def _part(arrays, prefix):
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
 
 def _check_history(history, players):

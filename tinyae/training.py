@@ -18,7 +18,7 @@ beginning with a look at every step, to find the one where it happened.
 import math
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -70,7 +70,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     run.load() if resume else run.begin()
     progress = Progress(stream or sys.stderr, epochs, math.ceil(len(train[0]) / batch_size))
     keep_freed_memory()
-    with interrupt_flag() as interrupted, _evaluation_at_the_end(model):
+    with interrupt_flag() as interrupted, ExitStack() as at_the_end:
+        at_the_end.callback(model.eval)
         for epoch in range(len(run.history) + 1, epochs + 1):
             started = time.perf_counter()
             record = {"epoch": epoch, "train": _epoch(run, train, batch_size, epoch, progress, interrupted)}
@@ -207,11 +208,3 @@ def _check_array(array, name, first, like):
     if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
         raise ValueError(f"{name} is {array.dtype} and the model {like.dtype}, which would compute in "
                          f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")
-
-
-@contextmanager
-def _evaluation_at_the_end(model):
-    try:
-        yield
-    finally:
-        model.eval()

@@ -230,16 +230,15 @@ def test_https_is_not_left(source, servers, monkeypatch):
         locate(source, BOTH)
 
 
-@pytest.mark.parametrize("headers, body", [({"X": "x" * 4000}, b""), ({}, bytes(4000))])
-def test_a_byte_now_and_then_does_not_keep_it_waiting(source, servers, cache, monkeypatch, headers, body):
+def test_a_byte_now_and_then_does_not_keep_it_waiting(source, servers, cache, monkeypatch):
     # Each byte comes well within the time after which a silent server is given up; all would take 40 seconds.
     monkeypatch.setattr(files, "SILENCE", 0.4)
     monkeypatch.setattr(files, "SLOWEST", 1e9)
     server = servers[0]
-    server.answers["one.bin"] = 200, body, headers
+    server.answers["one.bin"] = 200, bytes(4000), {}
     server.pause = 0.01
     start = time.monotonic()
-    with pytest.raises(OSError, match="one.bin: (not delivered in 0.4 seconds|too slow)"):
+    with pytest.raises(OSError, match="one.bin: too slow"):
         locate(dataclasses.replace(source, mirrors=(server.address,)), BOTH)
     assert time.monotonic() - start < 20
     assert held(cache / "toys") == []
@@ -262,7 +261,7 @@ def test_interrupt_while_receiving(source, servers, cache, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "receive", interrupted)
+    monkeypatch.setattr(files, "fetch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         locate(source, BOTH)
     assert held(cache / "toys") == []

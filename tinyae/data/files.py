@@ -11,9 +11,7 @@ import gzip
 import http.client
 import json
 import os
-import queue
 import sys
-import threading
 import time
 import urllib.request
 import zlib
@@ -164,33 +162,12 @@ def download(source, name):
 
 
 def fetch(address, largest):
-    """The bytes at an address, or TimeoutError if they are not there in the time that SLOWEST allows.
+    """The bytes at an address.
 
-    The socket's own timeout starts again with every byte. This one is for the whole, redirections
-    and headers included, so another thread receives and this one waits.
+    Raises TimeoutError where the server is silent for SILENCE seconds or slower than SLOWEST on the whole,
+    and ValueError for more than `largest` bytes and for another number of them than was promised.
     """
-    seconds = SILENCE + largest / SLOWEST
-    deadline = time.monotonic() + seconds
-    answers = queue.SimpleQueue()
-
-    def work():
-        try:
-            answers.put((receive(address, largest, deadline), None))
-        except BaseException as error:  # whatever it is, it belongs to the one who waits
-            answers.put((None, error))
-
-    threading.Thread(target=work, daemon=True).start()  # a daemon does not keep Python from ending
-    try:
-        values, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"not delivered in {seconds:.3g} seconds") from None
-    if error is not None:
-        raise error
-    return values
-
-
-def receive(address, largest, deadline):
-    """The bytes at an address; ValueError if they are more than `largest` or not as many as promised."""
+    deadline = time.monotonic() + SILENCE + largest / SLOWEST
     values = bytearray()
     with urllib.request.urlopen(address, timeout=SILENCE) as response:
         if address.startswith("https:") and not response.url.startswith("https:"):
