@@ -5,9 +5,13 @@ import math
 
 import pytest
 
-pytest.importorskip("matplotlib")
+from demos import run
 
-from demos import run  # noqa: E402
+
+@pytest.fixture
+def matplotlib():
+    """What draws the figures; without it a test that runs a demo is skipped."""
+    return pytest.importorskip("matplotlib")
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def judged():
 
 
 @pytest.fixture
-def run_quick(tmp_path):
+def run_quick(tmp_path, matplotlib):
     """A function that runs a demo with --quick and gives its metrics and the names of its files.
 
     The figures must be pictures with a title and a text that says what they show, and every claim a
@@ -44,6 +48,6 @@ def run_quick(tmp_path):
 
 
 @pytest.fixture
-def a_run(tmp_path):
+def a_run(tmp_path, matplotlib):
     """A function that gives the Run of a demo with --quick and other options, without running it."""
     return lambda demo, *options: run.begin(demo, ["--quick", "--out", str(tmp_path), *options])

@@ -19,7 +19,7 @@ import tinyae
 from demos.steps import STEPS
 from tinyae import ops
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATHS = [path for path, _ in STEPS]
 
 

@@ -686,7 +686,7 @@ except Interrupted as stop:
     print("interrupted:", stop)
     sys.exit(130)
 """
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def start(*args):

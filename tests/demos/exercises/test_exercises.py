@@ -13,7 +13,7 @@ from demos.exercises.catalogue import BLANKS, EXERCISES, POINTERS, places
 from demos.exercises.judge import judge
 from demos.exercises.tasks import BY_NAME
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COUNT = len(EXERCISES)
 
 # Exercises on parts that tinyae may not have yet: their files are named as soon as they are there.

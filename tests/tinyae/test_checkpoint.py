@@ -321,7 +321,7 @@ def test_two_processes_that_save_on_one_path(tmp_path):
     """Whatever is there at any moment is whole, and one of theirs."""
     path = tmp_path / "c.npz"
     checkpoint.save(path, {"w": np.full(20_000, 0.0)}, {"by": 0.0})
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OPENBLAS_NUM_THREADS": "1"}
     savers = [subprocess.Popen([sys.executable, "-c", SAVER, str(path), str(i)], env=env) for i in (1, 2)]
     seen = set()
     while any(saver.poll() is None for saver in savers):
