@@ -122,7 +122,7 @@ class Run:
         check_fit(came, kinds(self._arrays()), "run")
 
     def _check_values(self, arrays, epochs):
-        """Raise ValueError unless the numbers could be those of so many epochs: finite, and of as many steps."""
+        """Raise ValueError unless the numbers could be those of so many epochs: finite, and enough steps."""
         least = epochs * math.ceil(self.settings["examples"] / self.settings["batch_size"])
         for name, array in arrays.items():
             if not np.isfinite(array).all():
