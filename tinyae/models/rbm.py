@@ -19,7 +19,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..autodiff import Tensor, no_grad
-from ..backend import array_module
+from ..backend import array_module, to_device
 from ..distributions import Bernoulli
 from ..nn.initial import initial_bias
 
@@ -101,12 +101,12 @@ class RestrictedBoltzmannMachine(nn.Module):
         if len(own) > LARGEST:
             raise ValueError(f"log_partition: the smaller layer has {len(own)} units; beyond {LARGEST} the sum "
                              "is too long: use annealed_log_partition")
-        xp = array_module(weight)
-        parts = []
+        bits, parts = np.arange(len(own)), []
         with no_grad():
             for start in range(0, 1 << len(own), block):
-                numbers = xp.arange(start, min(start + block, 1 << len(own)))
-                states = Tensor((numbers[:, None] >> xp.arange(len(own)) & 1).astype(weight.dtype))
+                numbers = np.arange(start, min(start + block, 1 << len(own)))
+                states = (numbers[:, None] >> bits & 1).astype(weight.dtype)
+                states = Tensor(to_device(states, self.weight.device))
                 inner = ops.sum(ops.softplus(states @ weight + other), axis=1)
                 parts.append(ops.logsumexp(states @ Tensor(own) + inner))
         return ops.logsumexp(ops.stack(parts)).item()
