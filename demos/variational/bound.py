@@ -87,7 +87,7 @@ class Encoder(nn.Module):
         self.bias = Tensor(np.zeros(latent), requires_grad=True)
         self.log_scale = Tensor(np.zeros(latent), requires_grad=True)
         self.below = Tensor(np.zeros((latent, latent)), requires_grad=full)
-        self.on, self.under = Tensor(np.eye(latent)), Tensor(np.tri(latent, k=-1))  # the diagonal, and below it
+        self.on, self.under = Tensor(np.eye(latent)), Tensor(np.tri(latent, k=-1))  # the diagonal, and below
 
     def __call__(self, x):
         return x @ self.weight + self.bias, ops.exp(self.log_scale) * self.on + self.below * self.under
@@ -292,7 +292,8 @@ def draw_ppca(run, model, best, history, x):
     right.plot(places, np.linalg.eigvalsh(model.covariance())[::-1], "o", color=COLOURS[1],
                label="of the trained model, WᵀW + σ² I")
     right.annotate("left over by the latent numbers:\nσ², the mean of these", (4, 0.4), ha="center")
-    right.set(xlabel="principal axis", ylabel="variance along it", xticks=places, yscale="log", ylim=(0.1, None))
+    right.set(xlabel="principal axis", ylabel="variance along it", xticks=places, yscale="log")
+    right.set_ylim(0.1, None)
     right.legend()
-    run.save(fig, "ppca.png", "left: ln p(x) and the ELBO rise together to the line of the maximum; right: the "
-             "model's variances equal the data's on the first two axes and their mean on the others")
+    run.save(fig, "ppca.png", "left: ln p(x) and the ELBO rise together to the line of the maximum; right: "
+             "the model's variances equal the data's on the first two axes and their mean on the others")
