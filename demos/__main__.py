@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -72,7 +73,8 @@ def show_steps(words):
 
     argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__).parse_args(words)
     for path, title in STEPS:
-        print(f"{path}  {title}")
+        print(f"python {os.path.relpath(path):40} {title}")
+    print("\nEach runs by itself; read it from top to bottom first. The tenth is tinyae.")
     return 0
 
 
@@ -185,3 +187,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(STOPPED)
+    except BrokenPipeError:  # whoever read the list has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -161,7 +161,9 @@ def test_steps(house, monkeypatch, capsys):
     steps = [("steps/one.py", "A number that remembers."), ("steps/two.py", "A rule.")]
     monkeypatch.setitem(sys.modules, "demos.steps", types.SimpleNamespace(STEPS=steps))
     assert program.main(["steps"]) == 0
-    assert capsys.readouterr().out == "steps/one.py  A number that remembers.\nsteps/two.py  A rule.\n"
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.split(maxsplit=2) == ["python", "steps/one.py", "A number that remembers."]
+    assert second.split(maxsplit=2) == ["python", "steps/two.py", "A rule."]
     with pytest.raises(SystemExit):
         program.main(["steps", "three"])
     assert "unrecognized arguments: three" in capsys.readouterr().err
