@@ -75,6 +75,13 @@ class Bernoulli(Distribution):
     def __init__(self, logits):
         self.logits = self._parameter = logits
 
+    @staticmethod
+    def check_examples(x):
+        """Raise ValueError for an array with numbers outside [0, 1]; on the CPU, since a GPU would be waited for."""
+        if isinstance(x, np.ndarray) and (x.min() < 0 or x.max() > 1):
+            raise ValueError(f"Bernoulli: expected numbers in [0, 1], not from {x.min():g} to {x.max():g}; "
+                             "pixels from 0 to 255 are to be divided by 255")
+
     @property
     def mean(self):
         """p = sigmoid(logits)."""

@@ -65,6 +65,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     like = players[0].optimizer.params[0]
     train = _examples(train, "train", like)
     held_out = None if held_out is None else _examples(held_out, "held_out", like)
+    for arrays in filter(None, (train, held_out)):
+        model.check_examples(*(a[:1000] for a in arrays))
     settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
     run = Run(model, players, rng, checkpoint, settings, epochs)
     run.load() if resume else run.begin()

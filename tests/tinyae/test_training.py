@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tinyae.progress import Progress
-from tinyae import Tensor, checkpoint, grad, losses, models, nn, ops, optim, progress
+from tinyae import Tensor, checkpoint, distributions, grad, losses, models, nn, ops, optim, progress
 from tinyae.training import Interrupted, evaluate, fit
 
 TRAIN = np.random.default_rng(0).random((23, 6), dtype=np.float32)
@@ -1009,3 +1009,19 @@ def test_of_many_epochs_some_are_shown(epochs, shown):
     for epoch in range(1, epochs + 1):
         progress.epoch({"epoch": epoch, "train": {"loss": 1.0}, "seconds": 0.1})
     assert [int(line.split("/")[0].split()[1]) for line in stream.getvalue().splitlines()] == list(shown)
+
+
+@pytest.mark.parametrize("make", [
+    lambda rng: models.dense_vae((4,), 5, 2, rng),
+    lambda rng: models.Autoencoder(*models.dense_networks((4,), 5, 2, rng), distributions.Bernoulli)])
+@pytest.mark.parametrize("where", ["train", "held_out"])
+@pytest.mark.parametrize("value", [255, -0.1])
+def test_pixels_that_a_bernoulli_cannot_be_of_are_refused(make, where, value):
+    rng = np.random.default_rng(0)
+    good, bad, model = rng.random((8, 4), np.float32), rng.random((8, 4), np.float32), make(rng)
+    bad[3, 2] = value
+    train, held_out = (bad, good) if where == "train" else (good, bad)
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"Bernoulli: expected numbers in \[0, 1\], not from"):
+        fit(model, optim.Adam(model.parameters()), train, held_out=held_out, epochs=1, batch_size=4, rng=rng)
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())

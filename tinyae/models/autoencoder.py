@@ -50,6 +50,10 @@ class Autoencoder(nn.Module):
         """The distribution p(x | h); its `.mean` is the reconstruction."""
         return self.likelihood(self.decoder(h))
 
+    def check_examples(self, x):
+        """Raise ValueError where the likelihood is for other numbers, such as a Bernoulli's for pixels in [0, 1]."""
+        getattr(self.likelihood, "check_examples", lambda x: None)(x)
+
     def reconstruct(self, x):
         """g(f(x)), without corruption: the mean of p(x | h)."""
         return self.decode(self.encode(x)).mean

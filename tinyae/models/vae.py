@@ -63,6 +63,10 @@ class VariationalAutoencoder(nn.Module):
         """The distribution p(x | z); its `.mean` is an image for each latent vector."""
         return self.likelihood(self.decoder(z))
 
+    def check_examples(self, x):
+        """Raise ValueError where the likelihood is for other numbers, such as a Bernoulli's for pixels in [0, 1]."""
+        getattr(self.likelihood, "check_examples", lambda x: None)(x)
+
     def reconstruct(self, x):
         """The image decoded from the mean of q(z | x)."""
         return self.decode(self.encode(x).mean).mean

@@ -36,6 +36,9 @@ class Module:
         """Enter evaluation mode, in which nothing is random and nothing is learnt."""
         return self.train(None)
 
+    def check_examples(self, *batch):
+        """Raise ValueError for examples that the model is not for: `fit` asks once, of the first thousand."""
+
     def named_tensors(self):
         """(name, Tensor) for each Tensor of this module and the modules in it, each Tensor once."""
         return ((name, t) for name, t in _members(self, Tensor))
