@@ -176,7 +176,6 @@ def linear_gaussian():
     decoder.weight.data, decoder.bias.data = w.T.copy(), b
     model = models.VariationalAutoencoder(encoder, decoder, k, likelihood=distributions.Gaussian,
                                           samples=2**k)
-
     return model, x, log_p_of_each(model, x).mean()
 
 
