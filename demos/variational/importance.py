@@ -1,4 +1,4 @@
-"""ln p(x) is an integral over the latent space: draws from the prior miss what matters in it, the encoder finds it.
+"""ln p(x) is an integral over the latent space: draws from the prior miss its peak, the encoder finds it.
 
 The lecture: p(x) = ∫ p(x | z) p(z) dz is intractable, and its estimate by draws from the prior has too
 high a variance; so learn q(z | x). Measured are estimates by K draws from the prior,
@@ -37,7 +37,8 @@ ELBO, L5 = "trained on the ELBO", "trained on L₅"
 
 def main(run):
     digits = run.images(train=10_000, test=500)
-    train, test = (black_and_white(x, run.rng(name)) for x, name in ((digits.train, "train"), (digits.test, "test")))
+    train, test = (black_and_white(x, run.rng(name))
+                   for x, name in ((digits.train, "train"), (digits.test, "test")))
     plain = trained(run, train, models.VariationalAutoencoder, 2, samples=5)
     weighted = trained(run, train, models.ImportanceWeightedAutoencoder, 2, samples=5)
     large = trained(run, train, models.VariationalAutoencoder, MANY, samples=1)
@@ -79,21 +80,22 @@ def trained(run, x, kind, latent, samples):
     """A model of that class, with the first weights and the order of batches that the others have."""
     networks = models.dense_networks(x.shape[1:], HIDDEN, latent, run.rng("weights"), statistics=2)
     model = kind(*networks, latent, samples=samples)
-    run.fit(model, x, lr=optim.one_cycle(5e-3), what=f"{kind.__name__}, {latent} latent dimensions, K = {samples}")
+    run.fit(model, x, lr=optim.one_cycle(5e-3),
+            what=f"{kind.__name__}, {latent} latent dimensions, K = {samples}")
     return model
 
 
 # --- the truth -----------------------------------------------------------------------------------
 
 def checkered_grid(step):
-    """The points z of a square grid, as the black and the white fields of a chessboard; the area of a field."""
+    """The points z of a square grid, as the fields of a chessboard, black and white; the area of one."""
     i, j = np.indices((2 * round(LIMIT / step) + 1,) * 2).reshape(2, -1)
     z = (np.stack([i, j], axis=1) * step - LIMIT).astype(np.float32)
     return [z[(i + j) % 2 == colour] for colour in (0, 1)], step**2
 
 
 def truth(run, model, x, halves, area):
-    """ln p(x) of each image, the effective share of draws from the prior, and what half of the grid would change.
+    """ln p(x) of each image, the effective share of draws from the prior, and how the halves of the grid differ.
 
     Of draws with the weights w so many count as (Σ w)² / Σ w²; of draws from the prior w = p(x | z), and
     their share is p(x)² / ∫ p(x | z)² p(z) dz.
@@ -108,9 +110,9 @@ def log_integrals(run, model, x, z, area):
     """ln ∫ p(x | z) p(z) dz and ln ∫ p(x | z)² p(z) dz as sums over points z with so much area each: (2, N)."""
     sums = []
     for part in np.array_split(z, math.ceil(len(z) / 5_000)):
-        log_likelihoods = log_likelihood(run, model, part, x)
+        log_like = log_likelihood(run, model, part, x)
         log_prior = -(part**2).sum(axis=1, keepdims=True) / 2 - math.log(2 * math.pi)
-        sums.append([log_mean_exp(power * log_likelihoods + log_prior) + math.log(len(part)) for power in (1, 2)])
+        sums.append([log_mean_exp(power * log_like + log_prior) + math.log(len(part)) for power in (1, 2)])
     return log_mean_exp(np.array(sums)) + math.log(len(sums) * area)
 
 
@@ -173,7 +175,8 @@ def bounds_of(run, model, x):
 
 def judge(claim, difference, share, spread, bias, excess, miss, short, gain):
     claim("intractable", "estimating p(x) by draws from the prior has too high a variance",
-          "spread of ln p(x) over repetitions with 50 draws, median over digits, in nats:", spread["prior"], at_least=1)
+          "spread of ln p(x) over repetitions with 50 draws, median over digits, in nats:", spread["prior"],
+          at_least=1)
     claim("intractable.share", "because few of them explain the image",
           "effective share of draws from the prior, median over digits:", share, at_most=0.01)
     claim("intractable.dimensions", "and hopeless with more latent dimensions",
@@ -184,7 +187,7 @@ def judge(claim, difference, share, spread, bias, excess, miss, short, gain):
     claim("intractable.truth", "and find ln p(x)",
           "distance of 5,000 draws from the sum over a grid, median over digits, in nats:", miss, at_most=0.05)
     claim("intractable.grid", "which a finer grid would not change",
-          "difference of its black and its white fields, averaged over digits, in nats:", difference, at_most=0.01)
+          "difference of its black and white fields, averaged over digits, in nats:", difference, at_most=0.01)
     claim("intractable.below", "their expectation is a lower bound",
           "largest mean excess over ln p(x), in standard errors:", excess, at_most=4)
     claim("intractable.tighter", "which rises to ln p(x) with the number of draws",
@@ -195,7 +198,8 @@ def judge(claim, difference, share, spread, bias, excess, miss, short, gain):
 
 def draw_estimates(run, errors, others):
     """The typical error of the estimates over the number of draws, with two latent dimensions and with many."""
-    fig = figures.figure(12, 4.8, "Draws from the prior miss ln p(x) by many nats where as many from the encoder come close")
+    fig = figures.figure(
+        12, 4.8, "Draws from the prior miss ln p(x) by many nats where as many from the encoder come close")
     panels = {"two latent dimensions, the truth from a grid": {
                   ("the prior", 6): errors["prior"], ("the encoder\ntrained on L₅", 0): errors["encoder"],
                   ("the encoder\ntrained on\nthe ELBO", 2): others["narrow"]},
@@ -217,21 +221,23 @@ def draw_estimates(run, errors, others):
         axes.set_title(title, fontsize=11)
         axes.grid(alpha=0.3)
     fig.axes[0].set_ylabel("|estimate − ln p(x)| (nats),\nmedian and quartiles")
-    run.save(fig, "estimates.png", "errors of estimates of ln p(x) fall with the number of draws; those from the prior "
-             "start at a hundred nats, and with ten latent dimensions stay above ten")
+    run.save(fig, "estimates.png", "errors of estimates of ln p(x) fall with the number of draws; those from the "
+             "prior start at a hundred nats, and with ten latent dimensions stay above ten")
 
 
 def draw_plane(run, model, x):
-    """Where draws of the prior fall and where the posterior of an image (1, ...) is; and that posterior from near."""
+    """Where draws of the prior fall and where the posterior of one image is; and that posterior from near."""
     q = model.encode(run.tensor(x))
     mean, reach = q.mean.numpy()[0], math.sqrt(6) * np.exp(q.log_var.numpy()[0] / 2)  # 95 % of q
     draws = run.rng("plane").standard_normal((500, 2), dtype=np.float32)
     near = 1.5 * reach.max()
-    z = mean + near * np.stack(np.meshgrid(*2 * [np.linspace(-1, 1, 120, dtype=np.float32)]), axis=-1).reshape(-1, 2)
-    heights = [log_likelihood(run, model, points, x)[:, 0] - (points**2).sum(axis=1) / 2 for points in (z, draws)]
+    side = np.linspace(-near, near, 120, dtype=np.float32)
+    z = mean + np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    heights = [log_likelihood(run, model, at, x)[:, 0] - (at**2).sum(axis=1) / 2 for at in (z, draws)]
     likely, hits = (height > heights[0].max() - 3 for height in heights)  # 95 % of a two-dimensional Gaussian
 
-    fig = figures.figure(11, 5.4, f"Of 500 draws from the prior {hits.sum() or 'none'} fall where z explains this digit")
+    fig = figures.figure(
+        11, 5.4, f"Of 500 draws from the prior {hits.sum() or 'none'} fall where z explains this digit")
     left, right = fig.subplots(1, 2)
     angle = np.linspace(0, 2 * np.pi, 100)
     for axes, size in ((left, 1), (right, 7)):
@@ -247,8 +253,8 @@ def draw_plane(run, model, x):
     left.set_title("the latent plane, and the digit x", fontsize=11)
     right.set_title("the posterior from near", fontsize=11)
     right.legend(fontsize=9, loc="upper right")
-    run.save(fig, "plane.png", "a cloud of draws from the prior over the plane and one small spot that is the "
-             "posterior of a digit; from near the encoder's ellipse lies over it")
+    run.save(fig, "plane.png", "a cloud of draws from the prior over the plane and one small spot that is "
+             "the posterior of a digit; from near the encoder's ellipse lies over it")
 
 
 def draw_bounds(run, bounds, log_p):
@@ -258,12 +264,13 @@ def draw_bounds(run, bounds, log_p):
                          "though its ELBO, L₁, is worse")
     axes = fig.subplots()
     for (name, of_model), colour in zip(bounds.items(), (2, 0)):
-        axes.plot(range(len(of_model)), list(of_model.values()), "o-", color=figures.COLOURS[colour], linewidth=2, label=name)
+        axes.plot(range(len(of_model)), list(of_model.values()), "o-", color=figures.COLOURS[colour], linewidth=2,
+                  label=name)
         axes.axhline(log_p[name], color=figures.COLOURS[colour], linestyle="--", linewidth=1.5,
                      label=f"its ln p(x): {log_p[name]:.1f}")
     axes.set_xticks(range(len(of_model)), ("L₁", "L₅", "L₅₀"))
     axes.set(ylabel="nats per held-out digit")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
-    run.save(fig, "bounds.png", "the bounds for 1, 5 and 50 draws of two models rise towards the dashed lines of their "
-             "ln p(x), which is higher for the model trained on the bound with 5")
+    run.save(fig, "bounds.png", "the bounds for 1, 5 and 50 draws of two models rise towards the dashed lines "
+             "of their ln p(x), which is higher for the model trained on the bound with 5")

@@ -1,4 +1,4 @@
-"""A plain autoencoder's latent space has holes, and changes from digit to digit by jumps; a VAE's changes evenly.
+"""An autoencoder's latent space has holes and goes from digit to digit by jumps; a VAE's changes evenly.
 
 The lecture: the latent space of a classical autoencoder is often discontinuous and does not allow
 easy interpolation. Two models with equal networks and a code of two numbers are compared: pictures
@@ -29,8 +29,10 @@ def main(run):
     pairs = different_digits(digits.test_labels, PAIRS, run.rng("pairs"))
     places = run.rng("box").random((1000, 2), dtype=np.float32)
     spaces = {
-        "autoencoder": look_at(run, digits, pairs, places, recipes.digits_autoencoder, lambda model, x: model.encode(x)),
-        "VAE": look_at(run, digits, pairs, places, recipes.digits_vae, lambda model, x: model.encode(x).mean)}
+        "autoencoder": look_at(run, digits, pairs, places, recipes.digits_autoencoder,
+                               lambda model, x: model.encode(x)),
+        "VAE": look_at(run, digits, pairs, places, recipes.digits_vae,
+                       lambda model, x: model.encode(x).mean)}
     numbers = {key: {name: space[key] for name, space in spaces.items()} for key in ("jump", "distance")}
     run.note(**numbers, **{key: {name: space[key] for name, space in spaces.items()} for key in ("clear", "in_box")})
     judge(run.claim, **numbers)
@@ -56,7 +58,8 @@ def look_at(run, digits, pairs, places, recipe, encode):
     way = decoded(between(*codes[pairs.T]).reshape(-1, 2)).reshape(len(pairs), len(WAY), *digits.shape)
     low, high = np.quantile(known, BOX, axis=0).astype(np.float32)
     steps = steps_of(way)
-    return {"codes": codes, "lines": codes[pairs], "way": way, "steps": steps, "jump": float(steepest_tenth(steps)),
+    return {"codes": codes, "lines": codes[pairs], "way": way, "steps": steps,
+            "jump": float(steepest_tenth(steps)),
             "distance": float(nearest(places, (known - low) / (high - low), 1)[0].mean()),
             "clear": share_of_clear(way[:, 1:-1].reshape(-1, *digits.shape), digits),
             "in_box": share_of_clear(decoded(low + places * (high - low)), digits)}
@@ -100,7 +103,7 @@ def draw_strips(run, spaces):
         strips = space["way"][:8, :: len(WAY) // 10]
         figures.show_images(axes, strips.reshape(-1, *strips.shape[2:]), strips.shape[1],
                             f"{name}: {space['jump']:.0%} of the change in the steepest tenth of the way")
-    run.save(fig, "strips.png", "eight strips of pictures from one digit to another, by the autoencoder and by the VAE")
+    run.save(fig, "strips.png", "eight strips of pictures from digit to digit, by the autoencoder and by the VAE")
 
 
 def draw_steps(run, spaces):
@@ -108,7 +111,8 @@ def draw_steps(run, spaces):
     fig = figures.figure(7.5, 4.4, "The autoencoder makes more of the change in few steps")
     axes = fig.subplots()
     for (name, space), colour in zip(spaces.items(), (6, 0)):
-        axes.plot(WAY, np.append(0, np.cumsum(space["steps"].mean(axis=0))), color=figures.COLOURS[colour], linewidth=2, label=name)
+        axes.plot(WAY, np.append(0, np.cumsum(space["steps"].mean(axis=0))), color=figures.COLOURS[colour],
+                  linewidth=2, label=name)
     axes.plot((0, 1), (0, 1), "--", color=figures.COLOURS[9], label="all steps equal")
     axes.set(xlabel="share of the way, the steepest steps first", ylabel="share of the change of the picture")
     axes.grid(alpha=0.3)
@@ -118,11 +122,12 @@ def draw_steps(run, spaces):
 
 def draw_holes(run, digits, spaces):
     """The codes of both, and some of the lines between them."""
-    fig = figures.figure(12, 5.8, "Codes of held-out digits, with the lines of the strips: the autoencoder's leave larger holes")
+    fig = figures.figure(
+        12, 5.8, "Codes of held-out digits, with the lines of the strips: the autoencoder's leave larger holes")
     for axes, (name, space) in zip(fig.subplots(1, 2), spaces.items()):
         figures.scatter_codes(axes, space["codes"], digits.test_labels,
                               f"{name}: to the next code it is {space['distance']:.4f} of the box's side",
                               symbol="h" if name == "autoencoder" else "z")
         for line in space["lines"][:8]:
             axes.plot(*line.T, color="black", linewidth=0.8)
-    run.save(fig, "holes.png", "codes of held-out digits in both latent planes, with the lines between pairs of them")
+    run.save(fig, "holes.png", "codes of held-out digits in both latent planes, with lines between pairs of them")

@@ -9,8 +9,8 @@ from demos.variational import importance
 from tinyae import models
 
 RIGHT = {"difference": 1e-3, "share": 0.006, "spread": {"prior": 8.0, "encoder": 0.3},
-         "bias": {1: -5.0, 5: -2.0, 50: -0.3, 500: -0.1, 5_000: -0.02}, "excess": 0.5, "miss": 0.02, "short": 18.0,
-         "gain": 1.4}
+         "bias": {1: -5.0, 5: -2.0, 50: -0.3, 500: -0.1, 5_000: -0.02}, "excess": 0.5, "miss": 0.02,
+         "short": 18.0, "gain": 1.4}
 
 
 def test_quick_run(run_quick):

@@ -22,11 +22,17 @@ def test_pairs_are_of_different_digits():
 
 
 def test_lines_lead_from_code_to_code():
-    start, end = np.array([[0.0, 1.0], [2.0, 2.0]], np.float32), np.array([[4.0, 1.0], [2.0, -2.0]], np.float32)
+    start, end = np.array([[[0.0, 1.0], [2.0, 2.0]], [[4.0, 1.0], [2.0, -2.0]]], np.float32)
     lines = islands.between(start, end)
     assert lines.dtype == np.float32 and lines.shape == (2, len(islands.WAY), 2)
     assert (lines[:, 0] == start).all() and (lines[:, -1] == end).all()
     assert lines[:, len(islands.WAY) // 2] == pytest.approx((start + end) / 2)
+
+
+def test_clear_pictures_are_those_that_one_kind_surrounds(a_run):
+    digits = a_run(islands).images()
+    assert islands.share_of_clear(digits.train, digits) > 0.3
+    assert islands.share_of_clear(np.repeat(digits.train.mean(axis=0, keepdims=True), 3, axis=0), digits) == 0
 
 
 def test_steps_that_are_equal_and_a_jump():
