@@ -24,6 +24,23 @@ def vote(queries, reference, labels, k=10):
     return counts.argmax(axis=1), counts.max(axis=1) / k
 
 
+def clear(images, known, labels):
+    """Which images show one digit, as at least 8 of the 10 nearest known ones are of it; and which digit."""
+    shown, share = vote(images, known, labels)
+    return share >= 0.8, shown
+
+
+def mixing(a, b):
+    """How often the nearest other point is of the other cloud, for clouds (N, D) of as many points each.
+
+    ½ where both are drawn from the same density, 0 where they lie apart (Henze 1988).
+    """
+    both, of_a = np.concatenate([a, b]), np.arange(2 * len(a)) < len(a)
+    _, numbers = nearest(both, both, 2)
+    found = np.where(numbers[:, 0] == np.arange(len(both)), numbers[:, 1], numbers[:, 0])  # not the point itself
+    return float((of_a[found] != of_a).mean())
+
+
 def pca(x, k):
     """The mean of the rows of x and their k principal axes, as columns."""
     x = x.reshape(len(x), -1).astype(np.float64)

@@ -17,6 +17,10 @@ import numpy as np
 import tinyae
 from tinyae import distributions, models, nn, ops, optim, penalties
 
+# Hidden layers of networks that can tear a plane apart. With a single one, of 400 units, the codes of
+# an autoencoder lie as close together as those of a VAE.
+DEEP = (200, 100, 50)
+
 
 def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", batch_size=128, lr=None, epochs=None):
     """A variational autoencoder of the images, trained on `images.train`; the model and its history."""
@@ -30,6 +34,16 @@ def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", bat
     rate = optim.one_cycle(8e-3) if lr is None else lr
     history = trained(run, digits_vae, settings, model, images.train, lr=rate, epochs=epochs,
                       batch_size=batch_size, held_out=images.test)
+    return model, history
+
+
+def digits_autoencoder(run, images, code=2, hidden=400, batch_size=128, epochs=None):
+    """A plain autoencoder of the images with the networks of `digits_vae`, and its history."""
+    networks = models.dense_networks(images.shape, hidden, code, run.rng("weights"))
+    model = models.Autoencoder(*networks, likelihood=distributions.Bernoulli)
+    settings = {"code": code, "hidden": hidden, "batch_size": batch_size, "epochs": epochs}
+    history = trained(run, digits_autoencoder, settings, model, images.train, lr=optim.one_cycle(8e-3),
+                      epochs=epochs, batch_size=batch_size, held_out=images.test)
     return model, history
 
 

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from demos import figures, recipes
-from demos.measures import nearest, ratio, vote
+from demos.measures import clear, nearest, ratio, vote
 from demos.run import real, whole
 from tinyae import training
 
@@ -62,11 +62,9 @@ def look_at_samples(samples, digits, rng):
     chosen = rng.permutation(len(digits.train))[:10_000]
     known, labels = digits.train[chosen], digits.train_labels[chosen]
     held_out = digits.test[:1000]
-    shown, share = vote(samples, known, labels)
-    _, real_share = vote(held_out, known, labels)
-    clear = share >= 0.8
-    return {"clear": ratio(clear.mean(), (real_share >= 0.8).mean()),
-            "kinds": (np.bincount(shown[clear], minlength=10) >= 10).sum(),
+    is_clear, shown = clear(samples, known, labels)
+    return {"clear": ratio(is_clear.mean(), clear(held_out, known, labels)[0].mean()),
+            "kinds": (np.bincount(shown[is_clear], minlength=10) >= 10).sum(),
             "distance": np.median(nearest(samples, known, 1)[0]) / np.median(nearest(held_out, known, 1)[0])}
 
 

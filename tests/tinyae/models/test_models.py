@@ -176,7 +176,6 @@ def linear_gaussian():
     decoder.weight.data, decoder.bias.data = w.T.copy(), b
     model = models.VariationalAutoencoder(encoder, decoder, k, likelihood=distributions.Gaussian,
                                           samples=2**k)
-
     return model, x, log_p_of_each(model, x).mean()
 
 
@@ -213,7 +212,7 @@ def test_the_gap_is_the_divergence_from_the_posterior(part, shift):
 # --- the importance-weighted bound ---------------------------------------------------------------
 
 def off_posterior():
-    """The model whose ln p(x) is known, its q moved off the posterior: x, ln p(x) of each and KL(q ‖ p(z | x))."""
+    """That model with q moved off the posterior, x, ln p(x) of each, and KL(q ‖ p(z | x))."""
     model, x, _ = linear_gaussian()
     posterior = model.encode(Tensor(x))
     model.encoder.bias.data += [0.3, -0.2, 0.4, 0.3]
@@ -222,11 +221,11 @@ def off_posterior():
 
 def test_at_the_posterior_every_draw_weighs_p_of_x():
     model, x, _ = linear_gaussian()
-    log_w = model.log_weights(Tensor(x), 7, rng()).numpy()
-    assert log_w.shape == (7, 5) and log_w == pytest.approx(np.tile(log_p_of_each(model, x), (7, 1)), rel=1e-12)
+    log_p = log_p_of_each(model, x)
+    assert model.log_weights(Tensor(x), 7, rng()).numpy() == pytest.approx(np.tile(log_p, (7, 1)), rel=1e-12)
     for samples in (1, 7):
         found = model.importance_bound(Tensor(x), samples, rng())
-        assert found.shape == (5,) and found.numpy() == pytest.approx(log_p_of_each(model, x), rel=1e-12)
+        assert found.shape == (5,) and found.numpy() == pytest.approx(log_p, rel=1e-12)
 
 
 def test_the_weights_average_to_p_of_x_and_their_logarithms_to_the_elbo():
@@ -235,8 +234,9 @@ def test_the_weights_average_to_p_of_x_and_their_logarithms_to_the_elbo():
     relative = np.exp(model.log_weights(Tensor(x), 40_000, rng()).numpy() - log_p)
     error = relative.std(axis=0) / 200
     assert error.max() < 0.02 and (abs(relative.mean(axis=0) - 1) < 4 * error).all()
-    assert model.log_weights(Tensor(x), 4, Signs(len(x))).numpy().mean() == pytest.approx(log_p.mean() - gap, rel=1e-12)
-    assert model.log_weights(Tensor(x), 4, Signs(len(x))).numpy().mean() == pytest.approx(bound(model, x), rel=1e-12)
+    elbo = model.log_weights(Tensor(x), 4, Signs(len(x))).numpy().mean()
+    assert elbo == pytest.approx(log_p.mean() - gap, rel=1e-12)
+    assert elbo == pytest.approx(bound(model, x), rel=1e-12)
 
 
 def test_the_bound_rises_to_ln_p_of_x_with_the_number_of_draws():
@@ -271,7 +271,8 @@ def test_training_on_the_importance_weighted_bound():
     log_w = model.log_weights(x, 6, rng()).numpy().astype(float)
     assert loss.item() == pytest.approx(-np.log(np.exp(log_w).mean(axis=0)).mean(), rel=1e-6)
     assert loss.item() < -log_w.mean()  # Jensen: above the average of the logarithms
-    history = training.fit(model, optim.Adam(model.parameters(), 1e-2), x.data, epochs=30, batch_size=6, rng=rng())
+    history = training.fit(model, optim.Adam(model.parameters(), 1e-2), x.data, epochs=30, batch_size=6,
+                           rng=rng())
     assert history[-1]["train"]["loss"] < history[0]["train"]["loss"] - 0.5
 
 
