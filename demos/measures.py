@@ -24,12 +24,20 @@ def vote(queries, reference, labels, k=10):
     return counts.argmax(axis=1), counts.max(axis=1) / k
 
 
+def clear(images, known, labels):
+    """Which images show one digit, as at least 8 of the 10 nearest known ones are of it; and which digit."""
+    shown, share = vote(images, known, labels)
+    return share >= 0.8, shown
+
+
 def pca(x, k):
     """The mean of the rows of x and their k principal axes, as columns."""
     x = x.reshape(len(x), -1).astype(np.float64)
     mean = x.mean(axis=0)
-    # The right singular vectors of the data are the eigenvectors of its small square matrix.
-    _, _, axes = np.linalg.svd((x - mean).T @ (x - mean), hermitian=True)
+    if len(x) < x.shape[1]:
+        _, _, axes = np.linalg.svd(x - mean, full_matrices=False)
+    else:  # the right singular vectors are the eigenvectors of this square matrix, which is smaller
+        _, _, axes = np.linalg.svd((x - mean).T @ (x - mean), hermitian=True)
     return mean, axes[:k].T
 
 
