@@ -45,8 +45,10 @@ def pca(x, k):
     """The mean of the rows of x and their k principal axes, as columns."""
     x = x.reshape(len(x), -1).astype(np.float64)
     mean = x.mean(axis=0)
-    # The right singular vectors of the data are the eigenvectors of its small square matrix.
-    _, _, axes = np.linalg.svd((x - mean).T @ (x - mean), hermitian=True)
+    if len(x) < x.shape[1]:
+        _, _, axes = np.linalg.svd(x - mean, full_matrices=False)
+    else:  # the right singular vectors are the eigenvectors of this square matrix, which is smaller
+        _, _, axes = np.linalg.svd((x - mean).T @ (x - mean), hermitian=True)
     return mean, axes[:k].T
 
 

@@ -3,48 +3,72 @@
 The lectures: sampling the prior and decoding gives new images, and a two-dimensional latent space
 lays the digits out on a sheet on which neighbours look alike. Training images, by their labels, say
 what a drawing shows: it is clear if at least 8 of the 10 nearest to it are of one kind.
+
+With `--data faces` the networks are convolutional, there are 32 latent dimensions, and a face is clear if
+a network that reads factors from faces is sure of its glasses, beard and hat; the kinds are the eight
+ways to wear them. Of clothes (`--data fashion`) and photographs (`--data cifar10`) only that samples are
+new is judged: their kinds do not lie as far apart as those of digits.
 """
 
 from statistics import NormalDist
 
 import numpy as np
 
-from demos import figures, recipes
-from demos.measures import clear, nearest, ratio, vote
+from demos import explore, figures, portraits, recipes
+from demos.measures import clear, nearest, vote
 from demos.run import real, whole
 from tinyae import training
 
 LECTURES = "L1 L2 L4 L5"
-DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 20, "mnist": 20, "quick": 2}
+DATA = ("strokes", "mnist", "fashion", "faces", "cifar10")
+EPOCHS = {"strokes": 20, "mnist": 20, "fashion": 20, "faces": 15, "cifar10": 8, "quick": 2}
+KIND = {"strokes": "digit", "mnist": "digit", "fashion": "garment", "faces": "face", "cifar10": "photograph"}
+COLOURED = {"faces": (10_000, 1_000), "cifar10": (20_000, 2_000)}  # images to train on, and held out
 
 
 def options(p):
-    p.add_argument("--model", choices=("dense", "conv"), default="dense",
-                   help="networks with one hidden layer, or with two convolutions (default: dense)")
+    p.add_argument("--model", choices=("dense", "conv"),
+                   help="networks with one hidden layer (default for grey images) or with two convolutions "
+                        "(of colour images always)")
     p.add_argument("--hidden", type=whole(1), default=400,
                    help="units in the hidden layer of a dense network (default: 400)")
-    p.add_argument("--latent", type=whole(1), default=2, help="latent dimensions (default: 2)")
-    p.add_argument("--beta", type=real(), default=1.0, help="weight of the KL term (default: 1)")
-    p.add_argument("--batch", type=whole(1), default=128, help="examples in a batch (default: 128)")
+    p.add_argument("--latent", type=whole(1), help="latent dimensions (default: 2, of colour images 32)")
+    p.add_argument("--beta", type=real(), help="weight of the KL term (default: 1, of colour images 0.05)")
+    p.add_argument("--batch", type=whole(1), help="examples in a batch (default: 128, of colour images 32)")
     p.add_argument("--lr", type=real(above=0),
-                   help="Adam's learning rate (default: one that rises to 0.008 and falls again)")
+                   help="Adam's learning rate (default: one that rises to 0.008, of colour images 0.003, and "
+                        "falls again)")
 
 
 def main(run):
-    asked, digits = run.options, run.images()
-    model, history = recipes.digits_vae(
-        run, digits, latent=asked.latent, hidden=asked.hidden, beta=asked.beta, network=asked.model,
-        batch_size=asked.batch, lr=asked.lr, epochs=run.epochs)
-    codes = run.apply(lambda x: model.encode(x).mean, digits.test)
-    samples = run.apply(decoded(model), draws(run, 1000, asked.latent))
-
-    held_out = training.evaluate(model, digits.test, run.noise("evaluation"))
+    images = run.images(*COLOURED.get(run.data, ()))
+    model, history = train(run, images)
+    samples = run.apply(decoded(model), draws(run, 1000, model.latent))
+    held_out = training.evaluate(model, images.test, run.noise("evaluation"))
     run.note(test_elbo=-(held_out["reconstruction"] + held_out["kl"]),
              test_reconstruction=held_out["reconstruction"], test_kl=held_out["kl"])
-    judge(run.claim, **look_at_samples(samples, digits, run.rng("known")),
-          same_digit=same_digit(run, model, digits, codes) if asked.latent == 2 else None)
-    draw(run, model, digits, codes, samples, history)
+
+    sheet = model.latent == 2 and run.data not in COLOURED
+    codes = run.apply(lambda x: model.encode(x).mean, images.test) if sheet else None
+    judge(run.claim, KIND[run.data], **look_at_samples(run, samples, images),
+          same_digit=same_digit(run, model, images, codes) if sheet and KIND[run.data] == "digit" else None)
+    draw(run, model, images, samples, history)
+    if sheet:
+        draw_sheet(run, model, images, codes)
+        write_page(run, model, images)
+
+
+def train(run, images):
+    """The model that the options ask for, and its history."""
+    asked = run.options
+    chosen = {"latent": asked.latent, "beta": asked.beta, "batch_size": asked.batch, "lr": asked.lr,
+              "epochs": run.epochs}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if run.data not in COLOURED:
+        return recipes.digits_vae(run, images, hidden=asked.hidden, network=asked.model or "dense", **chosen)
+    if asked.model == "dense":
+        raise ValueError("vae: --model dense is for grey images; colour images have convolutions")
+    return recipes.faces_vae(run, images, **chosen)
 
 
 def decoded(model):
@@ -57,15 +81,22 @@ def draws(run, n, latent):
     return run.rng("prior").standard_normal((n, latent), dtype=np.float32)
 
 
-def look_at_samples(samples, digits, rng):
-    """How many samples are clear, of how many kinds, and how new: numbers for `judge`."""
-    chosen = rng.permutation(len(digits.train))[:10_000]
-    known, labels = digits.train[chosen], digits.train_labels[chosen]
-    held_out = digits.test[:1000]
-    is_clear, shown = clear(samples, known, labels)
-    return {"clear": ratio(is_clear.mean(), clear(held_out, known, labels)[0].mean()),
-            "kinds": (np.bincount(shown[is_clear], minlength=10) >= 10).sum(),
-            "distance": np.median(nearest(samples, known, 1)[0]) / np.median(nearest(held_out, known, 1)[0])}
+def look_at_samples(run, samples, images):
+    """How new the samples are, and of digits and faces how many are clear, of how many kinds, for `judge`."""
+    chosen = run.rng("known").permutation(len(images.train))[:10_000]
+    known, labels = images.train[chosen], images.train_labels[chosen]
+    held_out = images.test[:1000]
+    found = {"distance": np.median(nearest(samples, known, 1)[0]) / np.median(nearest(held_out, known, 1)[0])}
+    if KIND[run.data] == "digit":
+        is_clear, shown = clear(samples, known, labels)
+        real_clear, _ = clear(held_out, known, labels)
+    elif run.data == "faces":
+        read = recipes.face_reader(run)
+        (is_clear, shown), (real_clear, _) = (portraits.worn(read(x)) for x in (samples, held_out))
+    else:
+        return found
+    return found | {"clear": is_clear.mean() / max(real_clear.mean(), 1 / len(real_clear)),
+                    "kinds": (np.bincount(shown[is_clear], minlength=8) >= 10).sum()}
 
 
 def same_digit(run, model, digits, codes):
@@ -76,47 +107,72 @@ def same_digit(run, model, digits, codes):
     return (guess == digits.test_labels).mean()
 
 
-def judge(claim, clear, kinds, distance, same_digit):
-    claim("vae", "decoding draws of the prior gives images of digits",
-          "clear digits among samples, relative to held-out digits:", clear, at_least=0.5)
-    claim("vae.kinds", "and all kinds of them", "different digits in 1000 samples:", kinds, at_least=8)
-    claim("vae.new", "they are new, not copies",
-          "distance to the nearest training image, relative to that of held-out digits:",
+def judge(claim, kind, distance, clear=None, kinds=None, same_digit=None):
+    """kind: what the images show; the rest are numbers, None where they are not judged."""
+    claim("vae.new", f"a sample is a new {kind}, not a copy",
+          f"distance to the nearest training image, relative to that of a held-out {kind}:",
           distance, at_least=0.25)
+    if clear is not None:
+        claim("vae", f"decoding draws of the prior gives images of {kind}s",
+              f"clear {kind}s among samples, relative to held-out {kind}s:", clear, at_least=0.5)
+        claim("vae.kinds", "and all kinds of them", f"different {kind}s in 1000 samples:", kinds,
+              at_least={"digit": 8, "face": 7}[kind])
     if same_digit is not None:
         claim("vae.sheet", "a 2-D latent space lays out a manifold of digits",
               "held-out digits whose neighbours on the sheet show the same digit:", same_digit, at_least=0.6)
 
 
-def draw(run, model, digits, codes, samples, history):
-    """The sheet of digits or samples, the reconstructions, and the loss."""
-    latent = model.latent
-    if latent == 2:
-        fig = figures.figure(11, 5.8, "Two numbers describe a digit: the latent space of a VAE")
-        left, right = fig.subplots(1, 2)
-        figures.scatter_codes(left, codes, digits.test_labels, "where the encoder puts held-out digits")
-        left.set_aspect("equal", adjustable="datalim")
-        figures.show_images(right, run.apply(decoded(model), prior_grid(20)), columns=20,
-                            title="what the decoder draws at equally likely steps of z₁ and z₂")
-        right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5 % to 97.5 %", ylabel="z₂, the same")
-        run.save(fig, "latent.png", "left: codes of held-out digits in the plane, a cloud for each digit; "
-                 "right: the digits decoded over the plane, changing shape from place to place")
-    else:
-        fig = figures.figure(5.5, 5.8, f"New digits: z ~ N(0, I) in {latent} dimensions, decoded")
-        figures.show_images(fig.subplots(), samples[:100], columns=10)
-        run.save(fig, "samples.png", "a hundred digits decoded from draws of the prior")
+def draw_sheet(run, model, images, codes):
+    """Where the images lie on the sheet, and what is decoded over it."""
+    kind = KIND[run.data]
+    fig = figures.figure(11, 5.8, f"Two numbers describe a {kind}: the latent space of a VAE")
+    left, right = fig.subplots(1, 2)
+    figures.scatter_codes(left, codes, images.test_labels, f"where the encoder puts held-out {kind}s")
+    left.set_aspect("equal", adjustable="datalim")
+    figures.show_images(right, run.apply(decoded(model), prior_grid(20)), columns=20,
+                        title="what the decoder draws at equally likely steps of z₁ and z₂")
+    right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5 % to 97.5 %", ylabel="z₂, the same")
+    run.save(fig, "latent.png", f"left: codes of held-out {kind}s in the plane, a cloud for each sort; "
+             "right: images decoded over the plane, changing shape from place to place")
 
-    shown = digits.test[[np.flatnonzero(digits.test_labels == digit)[0] for digit in range(10)]]
-    fig = figures.pictures(f"What {latent} numbers keep of a digit: its kind and slant,\nnot its details", {
-        "held-out digits x": shown,
+
+def draw(run, model, images, samples, history):
+    """Samples, the reconstructions, and the loss."""
+    kind, latent = KIND[run.data], model.latent
+    if latent != 2 or run.data in COLOURED:
+        fig = figures.figure(5.5, 5.8, f"New {kind}s: z ~ N(0, I) in {latent} dimensions, decoded")
+        figures.show_images(fig.subplots(), samples[:100], columns=10)
+        run.save(fig, "samples.png", f"a hundred {kind}s decoded from draws of the prior")
+
+    _, first = np.unique(images.test_labels, return_index=True)  # one of each kind; each face is a kind
+    shown = images.test[first[:10]]
+    fig = figures.pictures(f"What {latent} numbers keep of a {kind}: its broad shape,\nnot its details", {
+        f"held-out {kind}s x": shown,
         "x̂, decoded from the mean of q(z | x)": run.apply(model.reconstruct, shown)}, columns=10)
-    run.save(fig, "reconstructions.png", "ten held-out digits above what the decoder makes of their codes")
+    run.save(fig, "reconstructions.png", f"ten held-out {kind}s above what the decoder makes of their codes")
 
     if history:
         last = history[-1]["held_out"]["loss"]
         fig = figures.figure(6, 4, f"Held-out loss after {len(history)} epochs: {last:.1f} nats per image")
         figures.loss_curves(fig.subplots(), history)
         run.save(fig, "loss.png", "training and held-out loss fall over the epochs")
+
+
+def write_page(run, model, images):
+    """The sheet to move about on, with the codes of 2,000 training images."""
+    if 16 / 3 * sum(p.size for p in model.parameters()) > 0.9 * explore.LARGEST:
+        run.say("no page to play with: it would be larger than 6 MB")
+        return
+    kind, known, labels = KIND[run.data], images.train[:2000], images.train_labels[:2000]
+    explore.write(
+        run.folder / "explore.html", model.decoder, encoder=model.encoder, logits=True,
+        codes=run.apply(lambda x: model.encode(x).mean, known), labels=labels,
+        title=f"Two numbers describe a {kind}",
+        lead=f"A variational autoencoder has laid {kind}s out on a sheet. Drag the point, and the decoder "
+             "draws what is there; or draw yourself, and see where the encoder puts it and what comes back.",
+        caption=f"Each dot is a {kind} that it was trained on. Neighbours look alike, and on the way from "
+                "one kind to another the drawing changes step by step.")
+    run.add_page("explore.html", f"Drag a point over the sheet, and the {kind} follows")
 
 
 def prior_grid(n):

@@ -3,9 +3,11 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from demos import run
+from tinyae.data import cifar10
 
 
 @pytest.fixture
@@ -51,3 +53,16 @@ def run_quick(tmp_path, matplotlib):
 def a_run(tmp_path, matplotlib):
     """A function that gives the Run of a demo with --quick and other options, without running it."""
     return lambda demo, *options: run.begin(demo, ["--quick", "--out", str(tmp_path), *options])
+
+
+@pytest.fixture
+def noisy_photographs(tmp_path, monkeypatch):
+    """Files of CIFAR-10 with 60 images each, made up of noise, where they are looked for."""
+    monkeypatch.setattr(cifar10, "RECORDS", 60)
+    monkeypatch.setenv("TINYAE_DATA", str(tmp_path))
+    (tmp_path / "cifar10").mkdir()
+    rng = np.random.default_rng(0)
+    for name in (*cifar10.FILES["train"], *cifar10.FILES["test"]):
+        records = rng.integers(0, 256, (60, cifar10.RECORD), np.uint8)
+        records[:, 0] %= 10
+        (tmp_path / "cifar10" / name).write_bytes(records.tobytes())
