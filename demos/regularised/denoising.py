@@ -94,7 +94,7 @@ def own_relative_to_others(after):
 def draw_rows(run, images, corrupted, restored, before, after, count=8):
     """For each corruption a few digits: clean, corrupted, and restored by both autoencoders."""
     gone = [1 - after[name][name] / before[name] for name in before]
-    fig = figures.figure(11, 7.4, f"Denoising autoencoders take away {min(gone):.0%} to {max(gone):.0%} "
+    fig = figures.figure(11, 6.5, f"Denoising autoencoders take away {min(gone):.0%} to {max(gone):.0%} "
                          "of the squared error\nof the corruption that they were trained to undo")
     for axes, name in zip(fig.subplots(2, 2).ravel(), corrupted):
         rows = (images, corrupted[name], restored[PLAIN][name], restored[name][name])
