@@ -14,7 +14,8 @@ with the weight β in the place of σ²): dimension i stays active if the data's
 is larger than β, and the variance of its code over the data is then 1 - β / λᵢ. A decoder that can
 say all by itself, too, makes the code superfluous (Chen et al. 2017): here of sequences of coins, each
 like the one before with probability 0.9, a decoder that sees the coin before knows ln p(x) exactly.
-Warm-up, a weight that rises from 0 to 1 over the first half of the training, here changes the way, not the end.
+Warm-up, a weight that rises from 0 to 1 over the first third of the training, here changes the way, not
+the end.
 """
 
 import io
@@ -39,7 +40,7 @@ CODE = 5  # latent dimensions for them
 
 
 def main(run):
-    digits = run.images(train=10_000)
+    digits = run.images(train=10_000, test=2_000)
     planes = {name: look_at_plane(run, digits, beta) for name, beta in BALANCES.items()}
 
     # A rotation changes nothing in a linear model, and ten axes are all that it can use: thirty are enough.
@@ -146,7 +147,7 @@ def course(run, train, test, decoder, warmup):
     model.to(run.device)
     adam, rng = optim.Adam(model.parameters(), 2e-2), run.rng("training")
     for epoch in range(epochs):
-        model.beta = min(1.0, 2 * epoch / epochs) if warmup else 1.0
+        model.beta = min(1.0, 3 * epoch / epochs) if warmup else 1.0
         training.fit(model, adam, train, epochs=1, batch_size=100, rng=rng, stream=io.StringIO())
         now = training.evaluate(model, test, run.noise("evaluation"))
         found.append({"kl": now["kl"], "elbo": -now["reconstruction"] - now["kl"],
