@@ -4,6 +4,7 @@ import argparse
 import difflib
 import json
 import os
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -68,10 +69,15 @@ def listing(demos):
 
 
 def show_steps(words):
-    """`python -m demos steps`: the files in which the engine is built, in order."""
+    """`python -m demos steps`: the files in which the engine is built, in order; with a number, run that one."""
     from demos.steps import STEPS
 
-    argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__).parse_args(words)
+    p = argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__)
+    p.add_argument("number", type=int, nargs="?", choices=range(1, len(STEPS) + 1), help="the step to run")
+    number = p.parse_args(words).number
+    if number:
+        runpy.run_path(str(STEPS[number - 1][0]), run_name="__main__")
+        return 0
     for path, title in STEPS:
         print(f"python {os.path.relpath(path):40} {title}")
     print("\nEach runs by itself; read it from top to bottom first. The tenth is tinyae.")
@@ -170,7 +176,7 @@ def repeats(results):
 def table(results, quick):
     """Two lines for each claim: whether it held and what is claimed; what was measured and asked."""
     lines = ["All claims"]
-    for r in results:
+    for r in results if not quick else [r for r in results if r["status"] not in (0, STOPPED)]:
         ended = {0: "", 1: "", STOPPED: ", stopped"}.get(r["status"], f", FAILED with status {r['status']}")
         lines += ["", f"{r['demo']} ({duration(r['seconds'])}{ended})"]
         lines += [f"  {r['error']}"] if "error" in r else []

@@ -25,6 +25,7 @@ import argparse
 import importlib
 import json
 import math
+import os
 import shlex
 import sys
 import time
@@ -107,6 +108,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.claim = Claims(judged=not self.quick)
         self.figures, self.pages, self.measured = [], [], {}
+        self.spared = 0.0  # seconds of training that a recipe had already had
 
     # --- what it draws from ---
 
@@ -187,7 +189,7 @@ class Run:
         """Write a figure; alt says what it shows, for those who do not see it."""
         title = fig.get_suptitle()
         if self.quick:
-            fig.suptitle("A quick run on little data: nothing here is judged")
+            fig.suptitle(f"{title}\n(a quick run on little data: nothing here is judged)")
         fig.savefig(self.folder / filename)
         self.figures.append({"file": filename, "title": " ".join(title.split()), "alt": alt})
         self.say(f"drew {self.folder / filename}")
@@ -238,6 +240,7 @@ def some(images, labels, n, rng):
 def parser(name, module):
     """The arguments of a demo: those that all have in common, and its own."""
     p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=module.__doc__,
+                                epilog=f"its file: {os.path.relpath(module.__file__)}",
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     common_options(p, getattr(module, "DATA", ()))
     epochs = getattr(module, "EPOCHS", None)
@@ -317,7 +320,7 @@ def perform(module, argv):
     return run.finish(
         chapter=module.__name__.split(".")[-2], title=module.__doc__.splitlines()[0],
         lectures=module.LECTURES, command=shlex.join(["python", "-m", "demos", run.name, *argv]),
-        seconds=round(time.monotonic() - started, 1))
+        seconds=round(time.monotonic() - started + run.spared, 1))
 
 
 def start(name, argv):

@@ -305,6 +305,7 @@ class Operation:
             else:
                 arrays.append(x)
             inputs.append(x)
+        # Numbers alone become float32, unless no input has a gradient: then integers may be meant.
         if numbers and args and len(self.constants) != self.count:
             return self(*[Tensor(float(x)) for x in args], **params)  # numbers alone become float32
         if self.defaults:

@@ -68,7 +68,7 @@ class Distribution:
 class Bernoulli(Distribution):
     """Numbers that are 1 with the probability p = sigmoid(logits), else 0.
 
-    nll is the cross-entropy -Σ x ln p + (1 - x) ln(1 - p), also for x between 0 and 1 (grey pixels,
+    nll is the cross-entropy -Σ [x ln p + (1 - x) ln(1 - p)], also for x between 0 and 1 (grey pixels,
     which are no outcomes: then it is a loss, not the -ln of a density). Its gradient is p - x.
     """
 
@@ -132,7 +132,7 @@ class Gaussian(Distribution):
     def kl(self, other=None):
         """KL(self ‖ other), by default from N(0, I), the prior of a variational autoencoder:
 
-            ½ Σ σ² + mean² - 1 - ln σ²                 (Kingma and Welling 2014, appendix B)
+            ½ Σ (σ² + mean² - 1 - ln σ²)               (Kingma and Welling 2014, appendix B)
 
         Another Gaussian is made N(0, I) by a shift and a scale of both, which change no divergence.
         """

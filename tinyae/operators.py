@@ -31,6 +31,20 @@ class Operators:
     def __rpow__(self, other): return ops.power(other, self)
     def __rmatmul__(self, other): return ops.matmul(other, self)
 
+    # `x += 1` is `x = x + 1`, a new Tensor: for a parameter that would no longer be the parameter.
+
+    def __iadd__(self, other): return self._no_parameter("+=") + other
+    def __isub__(self, other): return self._no_parameter("-=") - other
+    def __imul__(self, other): return self._no_parameter("*=") * other
+    def __itruediv__(self, other): return self._no_parameter("/=") / other
+
+    def _no_parameter(self, sign):
+        if self.requires_grad and self.node is None:
+            raise TypeError(f"{sign} would make a new Tensor of one that requires a gradient, and leave the old one "
+                            "as it was: take a step of optim.SGD, or change its .data in place and say so "
+                            "with tinyae.changed")
+        return self
+
     def __neg__(self): return ops.negative(self)
     def __abs__(self): return ops.abs(self)
 
@@ -156,10 +170,14 @@ class AskedByNumPy:
         refuse(function)
 
 
+ALIASES = {"absolute": "abs", "amax": "max", "amin": "min", "dot": "matmul", "vstack": "concatenate"}
+
+
 def refuse(function):
     """The error for a call of one of NumPy's functions on a Tensor."""
     name = function.__name__
-    ours = f"use ops.{name}" if name in ops.__all__ else f"there is no ops.{name}; the values are in .numpy()"
+    ours = ALIASES.get(name, name)
+    ours = f"use ops.{ours}" if ours in ops.__all__ else f"there is no ops.{ours}"
     raise TypeError(f"np.{name} does not take a Tensor, since it would lose its gradient: {ours}")
 
 

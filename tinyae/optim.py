@@ -61,6 +61,8 @@ class Optimizer:
     moments = 0  # how many running averages of the gradient the method keeps
 
     def __init__(self, params, lr, weight_decay=0.0, clip_norm=None):
+        if hasattr(params, "parameters"):
+            raise TypeError(f"an optimiser takes parameters: {type(params).__name__}.parameters(), not the model")
         self.params = list(params)
         _check_parameters(self.params)
         for name, value in (("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
@@ -133,8 +135,8 @@ class Optimizer:
         """The gradient of each parameter as one row of numbers, in the parameters' precision."""
         for p, view in zip(self.params, self.views):
             if p.data is not view:
-                raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array; change its "
-                                   "values in place, or make a new optimiser")
+                raise RuntimeError(f"a parameter of shape {p.shape} has been given a new array, as another optimiser "
+                                   "or .to(device) does it; change its values in place, or make a new optimiser")
         if grads is None:
             grads = [p.grad for p in self.params]
             if all(g is None for g in grads):

@@ -1,6 +1,6 @@
 """Training: `fit` runs the epochs, shows progress, and can be stopped and resumed at any moment.
 
-What it repeats is short, and is `_step` below:
+What it repeats is short, and is the heart of `_step` below:
 
     loss, terms = model.loss(*batch, rng)
     grads = grad(loss, optimizer.params)

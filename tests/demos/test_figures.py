@@ -122,7 +122,7 @@ def test_loss_curves(held_out):
 
 # --- codes and fields ----------------------------------------------------------------------------
 
-def test_codes_are_named_near_their_median():
+def test_codes_are_named_where_they_are_densest():
     rng = np.random.default_rng(0)
     labels = np.repeat([1, 4, 7], 50)
     codes = rng.standard_normal((150, 2)) + np.array([[0, 0], [9, 0], [0, 9]]).repeat(50, axis=0)
@@ -132,7 +132,10 @@ def test_codes_are_named_near_their_median():
     assert [len(dots.get_offsets()) for dots in axes.collections] == [50, 50, 50]
     for text in axes.texts:
         cloud = codes[labels == int(text.get_text())]
-        assert np.allclose(text.get_position(), np.median(cloud, axis=0))
+        assert np.linalg.norm(text.get_position() - np.median(cloud, axis=0)) < 0.7
+    two = np.concatenate([codes[:50], codes[:30] / 5 + [20, 0]])  # not between two clouds of one kind
+    assert np.linalg.norm(figures.densest(two) - [20, 0]) < 0.5
+    assert np.array_equal(figures.densest(two[:1]), two[0])
 
 
 def test_names_of_clouds_on_one_place_are_pushed_apart():

@@ -166,7 +166,12 @@ def test_steps(house, monkeypatch, capsys):
     assert second.split(maxsplit=2) == ["python", "steps/two.py", "A rule."]
     with pytest.raises(SystemExit):
         program.main(["steps", "three"])
-    assert "unrecognized arguments: three" in capsys.readouterr().err
+    assert "invalid int value: 'three'" in capsys.readouterr().err
+
+
+def test_one_step(capsys):
+    assert program.main(["steps", "1"]) == 0
+    assert capsys.readouterr().out
 
 
 def test_exercises(monkeypatch):

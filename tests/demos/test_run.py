@@ -224,12 +224,12 @@ def ask(out, *options, latent=2, epochs=2):
 
 def test_a_recipe_is_trained_once(tmp_path, capsys):
     model, history = ask(tmp_path)
-    assert len(history) == 2 and "found" not in capsys.readouterr().out
+    assert len(history) == 2 and "goes on from" not in capsys.readouterr().out
     again, same = ask(tmp_path)
-    assert same == history and "found a trained model" in capsys.readouterr().out
+    assert same == history and "goes on from there" in capsys.readouterr().out
     assert all(np.array_equal(a.data, b.data) for a, b in zip(model.parameters(), again.parameters()))
     ask(tmp_path, "--fresh")
-    assert "found" not in capsys.readouterr().out
+    assert "goes on from" not in capsys.readouterr().out
     assert len(list((tmp_path / "quick" / "recipes").iterdir())) == 1
 
 
@@ -237,7 +237,7 @@ def test_a_recipe_is_trained_once(tmp_path, capsys):
 def test_other_settings_are_another_model(tmp_path, capsys, change):
     ask(tmp_path)
     ask(tmp_path, *change.pop("options", []), **change)
-    assert "found" not in capsys.readouterr().out
+    assert "goes on from" not in capsys.readouterr().out
     assert len(list((tmp_path / "quick" / "recipes").iterdir())) == 2
 
 

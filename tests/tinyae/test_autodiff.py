@@ -190,7 +190,7 @@ REFUSED = {  # what is done, the exception, what its text must hold
     "NumPy's ufunc": (lambda: np.tanh(X), TypeError, "np.tanh does not take a Tensor.*use ops.tanh"),
     "NumPy's reduction": (lambda: np.sum(X), TypeError, "np.sum.*use ops.sum"),
     "NumPy's function of a list": (lambda: np.concatenate([X, X]), TypeError, "use ops.concatenate"),
-    "NumPy's function that we lack": (lambda: np.cumsum(X), TypeError, r"no ops.cumsum.*\.numpy\(\)"),
+    "NumPy's function that we lack": (lambda: np.cumsum(X), TypeError, "there is no ops.cumsum"),
     "NumPy's ufunc that we lack": (lambda: np.arctan(X), TypeError, "no ops.arctan"),
     "NumPy's reduction by a ufunc": (lambda: np.add.reduce(X), TypeError, "np.add"),
     "an array += a Tensor": (lambda: operator.iadd(np.ones(3), X), TypeError, r"a = a \+ x"),
@@ -597,11 +597,20 @@ def test_two_precisions_meet_as_in_numpy_and_each_gradient_keeps_its_own():
 
 
 def test_augmented_assignment_makes_a_new_tensor():
-    x = before = scalar(3)
+    x = before = scalar(3) * 1
     x += 1
-    x *= 2
-    assert x.item() == 8 and before.item() == 3
+    x *= 4
+    x -= 2
+    x /= 2
+    assert x.item() == 7 and before.item() == 3
     assert grad(x, before).item() == 2
+
+
+def test_a_parameter_is_not_lost_to_augmented_assignment():
+    w = scalar(3)
+    for change in (w.__iadd__, w.__isub__, w.__imul__, w.__itruediv__):
+        with pytest.raises(TypeError, match="= would make a new Tensor of one that requires a gradient"):
+            change(1)
 
 
 def test_tensors_hash_by_identity_and_compare_by_element():
