@@ -59,6 +59,16 @@ def pca_copies(train, x, k):
     return (centred @ axes @ axes.T + mean).reshape(x.shape)
 
 
+def worst(values):
+    """The largest of them; NaN if one is, which Python's max would drop, and with it a claim that missed."""
+    return float(np.max(list(values)))
+
+
+def least(values):
+    """The smallest of them; NaN if one is."""
+    return float(np.min(list(values)))
+
+
 def ratio(a, b):
     """a / b, or NaN where b is 0."""
     return a / b if b else math.nan

@@ -18,6 +18,7 @@ import numpy as np
 
 import tinyae
 from demos import portraits
+from demos.run import Run
 from tinyae import data, distributions, models, nn, ops, optim, penalties
 
 # Hidden layers of networks that can tear a plane apart. With a single one, of 400 units, the codes of
@@ -61,7 +62,7 @@ def contractive_autoencoder(run, x, weight, tied=True, code=256):
     decoder = nn.Tied(encoder.layers[0]) if tied else nn.Dense(code, x.shape[1], rng=rng, init="glorot")
     model = models.Autoencoder(encoder, decoder, distributions.Bernoulli,
                                penalties=[penalties.jacobian(weight, "closed")])
-    trained(run, contractive_autoencoder, {"weight": weight, "tied": tied, "code": code}, model, x,
+    trained(run, contractive_autoencoder, {"weight": float(weight), "tied": tied, "code": code}, model, x,
             lr=optim.falling(5e-3, 1e-3), epochs=run.epochs,
             what=f"λ = {weight:g}" + ("" if tied else ", a decoder with weights of its own"))
     return model
@@ -95,10 +96,10 @@ def face_reader(run):
 
 def trained(run, recipe, settings, model, x, *, epochs, **options):
     """Train the model by `run.fit`, or find it trained; its history."""
-    arrays = x if isinstance(x, tuple) else (x,)
-    examples = [len(arrays[0]), *(zlib.crc32(np.ascontiguousarray(array)) for array in arrays)]
-    everything = {**settings, "epochs": epochs, "examples": examples, "seed": run.seed, "data": run.data,
-                  "device": run.device}
+    epochs = run.epochs if epochs is None else epochs
+    everything = {**settings, "epochs": epochs, "examples": [checksum(x), checksum(options.get("held_out"))],
+                  "batch_size": options.get("batch_size"), "rng": run.rng("training").bit_generator.state,
+                  "data": run.data, "device": run.device}
     name = f"{recipe.__name__}-{digest(everything, recipe)}.npz"
     path = run.out / "recipes" / name
     if run.options.fresh:
@@ -113,8 +114,15 @@ def trained(run, recipe, settings, model, x, *, epochs, **options):
     return history
 
 
+def checksum(x):
+    """A number for an array, or a tuple of arrays, or None."""
+    arrays = x if isinstance(x, tuple) else (x,)
+    return [zlib.crc32(np.ascontiguousarray(array)) for array in arrays if array is not None]
+
+
 def digest(settings, recipe):
-    """Twelve letters for the settings, the text of the recipe and of the whole library."""
+    """Twelve letters for the settings, the text of the recipe, of `Run` and of the whole library."""
     library = sorted(Path(tinyae.__file__).parent.rglob("*.py"))
-    text = json.dumps(settings, sort_keys=True).encode() + inspect.getsource(recipe).encode()
+    text = json.dumps(settings, sort_keys=True).encode() + b"".join(
+        inspect.getsource(part).encode() for part in (recipe, Run))
     return hashlib.sha256(text + b"".join(file.read_bytes() for file in library)).hexdigest()[:12]

@@ -79,7 +79,7 @@ def number(value):
     """A number to three digits, or all digits of a whole one; None stands for one that is not finite."""
     if value is None or not math.isfinite(value):
         return "not a finite number"
-    all_digits = abs(value) < 1e6 and (abs(value) >= 1000 or value == int(value))
+    all_digits = abs(value) < 1e6 and (abs(value) >= 999.5 or value == int(value))
     return f"{value:.0f}" if all_digits else f"{value:.3g}"
 
 

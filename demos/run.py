@@ -129,10 +129,10 @@ class Run:
         With --quick it is a small part of them.
         """
         if self.quick:
-            train, test = min(train or 512, 512), min(test or 256, 256)
+            train, test = (most if n is None else min(n, most) for n, most in ((train, 512), (test, 256)))
         rng = self.rng("images")
         if self.data in DRAWN:
-            train, test = train or 20_000, test or 2_000
+            train, test = 20_000 if train is None else train, 2_000 if test is None else test
             images, factors = DRAWN[self.data](train + test, rng)
             label = factors[LABEL[self.data]]
             return Images(images[:train], label[:train], factors[:train],
@@ -183,7 +183,7 @@ class Run:
 
     def note(self, **measured):
         """Keep numbers for metrics.json."""
-        self.measured.update(measured)
+        self.measured.update(plain(measured))
 
     def save(self, fig, filename, alt):
         """Write a figure; alt says what it shows, for those who do not see it."""
@@ -207,7 +207,7 @@ class Run:
             "quick": self.quick, "epochs": self.epochs, "status": status, "figures": self.figures,
             "pages": self.pages, "measured": self.measured, "claims": self.claim,
         }
-        text = json.dumps(metrics, indent=2, ensure_ascii=False, default=float)
+        text = json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False)
         write_text(self.folder / "metrics.json", text + "\n")
         kept = {item["file"] for item in (*self.figures, *self.pages)}
         for old in (*self.folder.glob("*.png"), *self.folder.glob("*.html")):
@@ -219,6 +219,17 @@ class Run:
         if status and getattr(self.options, "epochs", None) is not None:
             self.say(f"(This was with --epochs {self.epochs}; what is asked is meant for the default number.)")
         return status
+
+
+def plain(value):
+    """A value as JSON has it: lists for arrays and tuples, text for keys, None for a number that is not finite."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 DRAWN = {"strokes": data.strokes, "faces": data.faces}
@@ -333,7 +344,8 @@ def start(name, argv):
     try:
         return perform(module, argv)
     except training.Interrupted as stop:
-        print(f"\n{stop}" + "\nTo go on: the same command again" * stop.resumable, file=sys.stderr)
+        again = "the same command again" + " without --fresh" * ("--fresh" in argv)
+        print(f"\n{stop}" + f"\nTo go on: {again}" * stop.resumable, file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)

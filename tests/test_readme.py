@@ -45,3 +45,14 @@ def test_every_demo_is_listed():
 
     for name in catalogue():
         assert f"`{name}`" in TEXT
+
+
+def test_every_demo_that_is_named_is_there():
+    from demos.catalogue import catalogue
+
+    rows = [line.split("|")[3] for line in TEXT.splitlines() if line.startswith("| ") and line.count("|") == 5]
+    names = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
+    assert len(names) > 20 and names <= set(catalogue())
+    commands = set(re.findall(r"python -m demos ([a-z_]+)", TEXT))
+    assert commands <= {*catalogue(), "all", "steps", "exercises"}
+    assert "python -m demos." not in TEXT

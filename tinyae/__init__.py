@@ -12,7 +12,7 @@ nn              layers: Dense, Conv2d, BatchNorm, ...; Sequential, and mlp for d
 optim           SGD and Adam, and schedules of their learning rate
 distributions   what a decoder's output stands for: Bernoulli, Gaussian, ...
 losses          mse, cross_entropy, ...; penalties on a code, and corruption of an input
-models          Autoencoder, VariationalAutoencoder, PredictiveSparseDecomposition
+models          Autoencoder, VariationalAutoencoder, GenerativeAdversarialNetwork, RestrictedBoltzmannMachine, ...
 training        fit: epochs with progress, checkpoints, Ctrl-C, and NaN traced to where it began
 data            digits and faces drawn by code, toy manifolds, MNIST, Fashion-MNIST, CIFAR-10
 backend         NumPy or CuPy, by where an array lives

@@ -4,8 +4,17 @@ The graph behind a loss holds every value on the way to it, oldest first, so the
 or infinite names the operation that made it. A gradient has such a graph too, if it is asked for.
 """
 
+import math
+
 from .autodiff import grad, history
 from .backend import array_module
+
+
+def check_held_out(losses, epoch):
+    """Raise FloatingPointError where a held-out loss is not finite, which the training need not have seen."""
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"held out, {name} became {value} after epoch {epoch}")
 
 
 def of_loss(model, player, loss, where):

@@ -40,6 +40,16 @@ class Player:
 
 def players_of(model, optimizer):
     """The players of `fit`'s optimizer: an optimiser, or a dict {player: optimiser}."""
+    players = _players(model, optimizer)
+    own = set(map(id, model.parameters()))
+    for player in players:
+        if not own.issuperset(map(id, player.optimizer.params)):
+            raise ValueError(f"the optimiser of the {player.name} has a parameter that is none of the model's: it "
+                             "would change what the loss does not depend on")
+    return players
+
+
+def _players(model, optimizer):
     if isinstance(optimizer, Optimizer):
         return [Player(model, "loss", optimizer)]
     if not isinstance(optimizer, dict) or not optimizer or not all(

@@ -107,8 +107,8 @@ class Run:
             kind = expected.get(name, type(None))
             if type(meta.get(name)) is not kind:
                 raise ValueError(f"{name} must be of type {kind.__name__}, not {meta.get(name)!r}")
-        mine, theirs = {**self.settings, **self.kinds}, {**meta["settings"], **meta["kinds"]}
         differ = [f"{key} is {theirs.get(key)!r} there and {mine.get(key)!r} here"
+                  for mine, theirs in ((self.settings, meta["settings"]), (self.kinds, meta["kinds"]))
                   for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)]
         if differ:
             raise ValueError("it belongs to another run: " + "; ".join(differ))

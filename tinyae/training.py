@@ -80,6 +80,7 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
             if held_out is not None:
                 noise = random_generator(run.evaluation_seed, like.device)
                 record["held_out"] = _evaluate(model, players, held_out, noise, batch_size=500)
+                forensics.check_held_out(record["held_out"], epoch)
             record["seconds"] = time.perf_counter() - started
             run.history.append(record)
             run.save()

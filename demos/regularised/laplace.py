@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.measures import worst
 from demos.run import real
 from tinyae import Tensor, grad, ops, penalties
 from tinyae.distributions import Laplace
@@ -28,7 +29,7 @@ def main(run):
     codes = rng.uniform(0, 3, (CODES, 1)) * rng.standard_normal((CODES, UNITS)) / rate
     penalty, minus_log, gap = compare(run, penalties.l1(rate), codes, rate)
     constant = UNITS * math.log(2 / rate)
-    apart = max(np.abs(values - penalty - constant).max() for values in minus_log.values())
+    apart = worst(np.abs(values - penalty - constant).max() for values in minus_log.values())
     run.note(weight=rate, constant=constant, largest_distance=apart, largest_gradient_difference=gap)
     judge(run.claim, apart, gap)
     draw(run, rate, penalty, minus_log[LIBRARY], constant)
@@ -58,7 +59,7 @@ def compare(run, omega, codes, rate):
     slope = grad(sum(penalty), h).numpy()
     gaps = [np.abs(grad(ops.sum(values), h).numpy() - slope).max() for values in minus_log.values()]
     return (np.array([value.item() for value in penalty]),
-            {name: values.numpy() for name, values in minus_log.items()}, float(max(gaps)) / rate)
+            {name: values.numpy() for name, values in minus_log.items()}, worst(gaps) / rate)
 
 
 def judge(claim, apart, gap):

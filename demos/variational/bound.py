@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.measures import least, worst
 from demos.autoencoders.pca import angle_between
 from tinyae import Tensor, grad, models, nn, no_grad, ops, optim
 from tinyae.distributions import Gaussian
@@ -41,9 +42,9 @@ def main(run):
     encoder = Encoder(SIZE, LATENT, run.rng("encoder"), full=False)
     history = fit(run, model, encoder, model.parameters() + encoder.parameters(), x, run.pick(2000, 50))
     best = probabilistic_pca(x, LATENT)
-    numbers = {"identity": max(pair["identity"] for pair in pairs),
-               "at_posterior": max(pair["at_posterior"] for pair in pairs),
-               "least_gap": min(pair["least_gap"] for pair in pairs),
+    numbers = {"identity": worst(pair["identity"] for pair in pairs),
+               "at_posterior": worst(pair["at_posterior"] for pair in pairs),
+               "least_gap": least(pair["least_gap"] for pair in pairs),
                "sampled": by_sampling(run, truth, independent, x, run.pick(400, 50)),
                "gap": trained["any Gaussian q"][1]["kl"][-1],
                "independent": trained["independent q"][1]["kl"][-1],

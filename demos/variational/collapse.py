@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from demos import figures, recipes
-from demos.measures import clear, mixing, pca, ratio
+from demos.measures import clear, mixing, pca, ratio, worst
 from tinyae import Tensor, distributions, models, nn, ops, optim, training
 
 LECTURES = "L4"
@@ -56,7 +56,7 @@ def main(run):
                for decoder in DECODERS for warmup in (False, True)}
 
     numbers = {"planes": {name: plane["numbers"] for name, plane in planes.items()},
-               "linear": max(np.abs(found - predicted(variances, beta)).max() for beta, found in spreads.items()),
+               "linear": worst(np.abs(found - predicted(variances, beta)).max() for beta, found in spreads.items()),
                "silent": spreads[betas[0]].max(),
                "ends": {decoder + warmup * " with warm-up": found[-1]
                         for (decoder, warmup), found in courses.items()},

@@ -12,6 +12,7 @@ instead of 0.7): the best of several starts counts, for both directions.
 import numpy as np
 
 from demos import figures
+from demos.measures import least, worst
 from tinyae import Tensor, grad, ops, optim
 from tinyae.distributions import Gaussian
 
@@ -30,7 +31,7 @@ def main(run):
     steps = run.pick(800, 40)
     covering, picking = (min((fitted(run, log_p, direction, start, steps) for start in STARTS),
                              key=lambda fit: fit["nats"]) for direction in (forward, backward))
-    numbers = {"errors": max(abs(s["sampled"] - s["closed"]) / s["error"] for s in sampled.values()),
+    numbers = {"errors": worst(abs(s["sampled"] - s["closed"]) / s["error"] for s in sampled.values()),
                **table["numbers"], "covering": moments(covering["q"]), "picking": moments(picking["q"])}
     run.note(**numbers, sampled=sampled)
     judge(run.claim, **numbers)
@@ -93,8 +94,8 @@ def over_pairs():
     ways = [each_kl(pairs, standard).reshape(m.shape), each_kl(standard, pairs).reshape(m.shape)]
     equal = (np.abs(m) < 1e-9) & (np.abs(s - 1) < 1e-9)
     return {"m": m, "s": s, "ways": ways, "numbers": {
-        "least": float(min(way[~equal].min() for way in ways)),
-        "at_equality": float(max(np.abs(way[equal]).max() for way in ways)),
+        "least": least(way[~equal].min() for way in ways),
+        "at_equality": worst(np.abs(way[equal]).max() for way in ways),
         "apart": float(np.abs(ways[0] - ways[1]).max())}}
 
 
@@ -115,11 +116,11 @@ def judge(claim, errors, least, at_equality, apart, covering, picking):
     # The moments of p: the Gaussian nearest to it in KL(p ‖ q) has the same.
     spread = np.sqrt(HUMPS[1] ** 2 + WIDTH**2)
     claim("kl.covers", "minimising KL(p ‖ q) covers both humps", "distance of q's mean and deviation from p's own:",
-          max(abs(covering["mean"]), abs(covering["std"] - spread)), at_most=0.05)
+          worst((abs(covering["mean"]), abs(covering["std"] - spread))), at_most=0.05)
     claim("kl.picks", "minimising KL(q ‖ p) picks one", "share of q on one hump's side:", picking["share"],
           at_least=0.99)
     claim("kl.shape", "and takes its shape", "distance of q's mean and deviation from that hump's:",
-          max(abs(abs(picking["mean"]) - HUMPS[1]), abs(picking["std"] - WIDTH)), at_most=0.05)
+          worst((abs(abs(picking["mean"]) - HUMPS[1]), abs(picking["std"] - WIDTH))), at_most=0.05)
 
 
 def draw_fits(run, log_p, covering, picking):

@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.measures import worst
 from tinyae import models, ops, optim
 
 LECTURES = "L5"
@@ -51,11 +52,11 @@ def main(run):
     others = {"narrow": errors_of_estimates(run, plain, watched, log_p[ELBO][:WATCHED])["encoder"],
               **{f"{way}, {MANY}": found for way, found in errors_of_estimates(run, large, watched).items()}}
 
-    numbers = {"difference": max(found["difference"] for found in truths.values()),
+    numbers = {"difference": worst(found["difference"] for found in truths.values()),
                "share": np.median(truths[L5]["share"]),
                "spread": {way: np.median(spreads(of_way[50])) for way, of_way in errors.items()},
                "bias": {k: error.mean() for k, error in errors["encoder"].items()},
-               "excess": max(error.mean() / standard_error(error) for error in errors["encoder"].values()),
+               "excess": worst(error.mean() / standard_error(error) for error in errors["encoder"].values()),
                "miss": np.median(np.abs(errors["encoder"][5_000])),
                "short": -np.median(others[f"prior, {MANY}"][5_000]),
                "gain": (log_p[L5] - log_p[ELBO]).mean()}

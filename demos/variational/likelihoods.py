@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from demos import figures
-from demos.measures import squared_error
+from demos.measures import squared_error, worst
 from tinyae import Tensor, models, nn, ops, optim, training
 from tinyae.distributions import Bernoulli, Gaussian
 
@@ -140,13 +140,13 @@ def written_out(name, output, x, var):
 
 def departure(rng, images):
     """The largest relative difference of a distribution's nll from the loss written out, in float64."""
-    x, output, worst = images.astype(np.float64), rng.standard_normal(images.shape), 0.0
+    x, output, apart = images.astype(np.float64), rng.standard_normal(images.shape), []
     for name in WAYS:
         kind = likelihood(name, x)
         var = np.exp(kind.theta.numpy()) + FLOOR if name in (ONE, EACH) else None
         nll = kind(Tensor(output)).nll(Tensor(x)).item()
-        worst = max(worst, abs(nll / written_out(name, output, x, var) - 1))
-    return float(worst)
+        apart.append(abs(nll / written_out(name, output, x, var) - 1))
+    return worst(apart)
 
 
 # --- what a Bernoulli is -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ against it makes q = p.
 """
 
 from .. import losses, nn, ops
-from ..autodiff import Tensor, grad, is_recording, record
+from ..autodiff import Tensor, grad, is_recording, no_grad, record
 
 
 class GenerativeAdversarialNetwork(nn.Module):
@@ -47,7 +47,8 @@ class GenerativeAdversarialNetwork(nn.Module):
 
     def discriminator_loss(self, x, rng):
         """-v(g, d), to be minimised in d; and the R1 penalty, if it has a weight."""
-        made = self.sample(len(x), rng).detach()
+        with no_grad():
+            made = self.sample(len(x), rng)
         real, fake = real_nll(self.discriminator(x)), made_nll(self.discriminator(made))
         terms = {"real": real, "made": fake}
         if self.r1:

@@ -50,11 +50,12 @@ SLOPES = {"v": [0, 0.3, 0.4] + [0.001] * 14, "other": [0, 0.3, 0.6] + [3.0] * 14
 
 @pytest.mark.parametrize("change, missed", [
     ({}, set()),
-    ({"error": 0.3}, {"gan"}),
+    ({"error": 0.1}, {"gan"}),
+    ({"slopes": {**SLOPES, "v": [0.0] * 17}}, {"gan.saturates"}),
     ({"worth": -np.log(4)}, {"gan.value"}),
     ({"slopes": {**SLOPES, "v": SLOPES["other"]}}, {"gan.saturates"}),
     ({"slopes": {**SLOPES, "other": SLOPES["v"]}}, {"gan.other"}),
 ])
 def test_each_claim_can_fail(judged, change, missed):
-    right = {"error": 0.02, "worth": -np.log(4) + 2 * 0.23, "jsd": 0.23, "slopes": SLOPES}
+    right = {"error": 0.01, "worth": -np.log(4) + 2 * 0.23, "jsd": 0.23, "slopes": SLOPES}
     assert {id for id, held in judged(game.judge, **(right | change)).items() if not held} == missed

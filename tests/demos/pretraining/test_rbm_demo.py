@@ -29,6 +29,8 @@ RIGHT = {"before": 7.7, "excess": {"CD-1": 1.4, "CD-10": 0.5, "persistent CD": 0
     ({}, set()),
     ({"before": 2.0}, {"rbm"}),
     ({"excess": {"CD-1": 0.3, "CD-10": 0.5, "persistent CD": 0.4}}, {"rbm.steps"}),
+    ({"excess": {"CD-1": 9.0, "CD-10": 5.0, "persistent CD": 0.4}}, {"rbm"}),
+    ({"excess": {"CD-1": 1.4, "CD-10": 0.5, "persistent CD": float("nan")}}, {"rbm.entropy"}),
     ({"excess": {"CD-1": 1.4, "CD-10": 0.5, "persistent CD": -0.1}}, {"rbm.entropy"}),  # that Z is too small
     ({"off": 7.0}, {"rbm.annealing"}),
 ])
