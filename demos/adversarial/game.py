@@ -100,7 +100,8 @@ def judge(claim, error, worth, jsd, slopes):
           f"its size at a distance of {FAR:g}, relative to that at 1:", ratio(slopes["v"][far], slopes["v"][near]),
           at_most=0.01)
     claim("gan.other", "and that of -E ln d(g(z)) does not",
-          f"its size at a distance of {FAR:g}, relative to that at 1:", ratio(slopes["other"][far], slopes["other"][near]), at_least=1)
+          f"its size at a distance of {FAR:g}, relative to that at 1:",
+          ratio(slopes["other"][far], slopes["other"][near]), at_least=1)
 
 
 def draw(run, p, q, d, best, there, worth, optimum):

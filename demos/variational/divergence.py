@@ -157,7 +157,8 @@ def draw_closed_form(run, sampled, table):
     left.margins(y=0.35)
     left.legend(fontsize=9, loc="upper left")
     for axes, way, title in zip(maps, table["ways"], ("KL(N(m, s²) ‖ N(0, 1))", "KL(N(0, 1) ‖ N(m, s²))")):
-        lines = axes.contour(table["m"], table["s"], way, levels=(0.02, 0.1, 0.3, 1, 3, 10), colors=[figures.COLOURS[0]], linewidths=1.5)
+        lines = axes.contour(table["m"], table["s"], way, levels=(0.02, 0.1, 0.3, 1, 3, 10),
+                             colors=[figures.COLOURS[0]], linewidths=1.5)
         axes.clabel(lines, fontsize=9)
         axes.plot(0, 1, "*", color=figures.COLOURS[7], markersize=12)
         axes.set_yscale("log")
