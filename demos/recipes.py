@@ -11,15 +11,13 @@ import inspect
 import json
 import time
 import zlib
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 import tinyae
-from demos import portraits
 from demos.run import Run
-from tinyae import data, distributions, models, nn, ops, optim, penalties
+from tinyae import distributions, models, nn, ops, optim, penalties
 
 # Hidden layers of networks that can tear a plane apart. With a single one, of 400 units, the codes of
 # an autoencoder lie as close together as those of a VAE.
@@ -68,30 +66,18 @@ def contractive_autoencoder(run, x, weight, tied=True, code=256):
     return model
 
 
-def faces_vae(run, images, latent=32, beta=0.05, batch_size=32, lr=None, epochs=None):
+def faces_vae(run, images, latent=32, beta=1.0, batch_size=32, lr=None, epochs=None):
     """A convolutional variational autoencoder of colour images, trained on `images.train`, and its history.
 
-    β is small because a Bernoulli of a grey pixel has a variance near ¼ where an image has none to speak of:
-    with β = 1 it would not pay to code what changes as few pixels as a smile does.
+    A Bernoulli of a grey pixel has a variance near ¼, the image none to speak of: with β = 1 it does not pay
+    to code what changes few pixels. A smaller β keeps more of an image, and leaves more of the prior empty.
     """
-    epochs = run.pick(15, 1) if epochs is None else epochs
     model = models.conv_vae(images.shape, (32, 64), latent, run.rng("weights"), beta=beta)
     settings = {"latent": latent, "beta": beta, "lr": lr, "batch_size": batch_size}
     rate = optim.one_cycle(3e-3) if lr is None else lr
     history = trained(run, faces_vae, settings, model, images.train, lr=rate, epochs=epochs,
                       batch_size=batch_size, held_out=images.test)
     return model, history
-
-
-def face_reader(run):
-    """A network that reads factors from faces, trained on faces of its own: a function of images."""
-    faces, factors = data.faces(run.pick(20_000, 512), run.rng("faces to read"))
-    rng = run.rng("weights")
-    halved = [f for a, b in pairwise((3, 16, 32, 64)) for f in (nn.Conv2d(a, b, 4, 2, 1, rng=rng), ops.relu)]
-    model = portraits.Reader(nn.Sequential(*halved, nn.mlp((4, 4, 64), 128, len(portraits.COLUMNS), rng=rng)))
-    trained(run, face_reader, {}, model, (faces, portraits.numbers(factors)), lr=optim.one_cycle(2e-3),
-            epochs=run.pick(10, 1), batch_size=20, what="a network that reads factors from faces")
-    return lambda images: run.apply(model, images)
 
 
 def trained(run, recipe, settings, model, x, *, epochs, **options):

@@ -4,24 +4,24 @@ The lectures: sampling the prior and decoding gives new images, and a two-dimens
 lays the digits out on a sheet on which neighbours look alike. Training images, by their labels, say
 what a drawing shows: it is clear if at least 8 of the 10 nearest to it are of one kind.
 
-With `--data faces` the networks are convolutional, there are 32 latent dimensions, and a face is clear if
-a network that reads factors from faces is sure of its glasses, beard and hat; the kinds are the eight
-ways to wear them. Of clothes (`--data fashion`) and photographs (`--data cifar10`) only that samples are
-new is judged: their kinds do not lie as far apart as those of digits.
+With `--data fashion` it learns clothes; with `--data faces` and `--data cifar10` colour images, by
+convolutions and in 32 latent dimensions. Of these only that samples are new is judged, as their kinds do
+not lie as far apart as those of digits. On faces the first claim holds in part: the codes of faces do not
+fill the prior in 32 dimensions, and what is decoded between them is often no face.
 """
 
 from statistics import NormalDist
 
 import numpy as np
 
-from demos import explore, figures, portraits, recipes
-from demos.measures import clear, nearest, vote
+from demos import explore, figures, recipes
+from demos.measures import clear, nearest, ratio, vote
 from demos.run import real, whole
 from tinyae import training
 
 LECTURES = "L1 L2 L4 L5"
 DATA = ("strokes", "mnist", "fashion", "faces", "cifar10")
-EPOCHS = {"strokes": 20, "mnist": 20, "fashion": 20, "faces": 15, "cifar10": 8, "quick": 2}
+EPOCHS = {"strokes": 20, "mnist": 20, "fashion": 20, "faces": 12, "cifar10": 8, "quick": 2}
 KIND = {"strokes": "digit", "mnist": "digit", "fashion": "garment", "faces": "face", "cifar10": "photograph"}
 COLOURED = {"faces": (10_000, 1_000), "cifar10": (20_000, 2_000)}  # images to train on, and held out
 
@@ -33,7 +33,7 @@ def options(p):
     p.add_argument("--hidden", type=whole(1), default=400,
                    help="units in the hidden layer of a dense network (default: 400)")
     p.add_argument("--latent", type=whole(1), help="latent dimensions (default: 2, of colour images 32)")
-    p.add_argument("--beta", type=real(), help="weight of the KL term (default: 1, of colour images 0.05)")
+    p.add_argument("--beta", type=real(), default=1.0, help="weight of the KL term (default: 1)")
     p.add_argument("--batch", type=whole(1), help="examples in a batch (default: 128, of colour images 32)")
     p.add_argument("--lr", type=real(above=0),
                    help="Adam's learning rate (default: one that rises to 0.008, of colour images 0.003, and "
@@ -82,21 +82,16 @@ def draws(run, n, latent):
 
 
 def look_at_samples(run, samples, images):
-    """How new the samples are, and of digits and faces how many are clear, of how many kinds, for `judge`."""
+    """How new the samples are, and of digits how many are clear, of how many kinds: numbers for `judge`."""
     chosen = run.rng("known").permutation(len(images.train))[:10_000]
     known, labels = images.train[chosen], images.train_labels[chosen]
     held_out = images.test[:1000]
     found = {"distance": np.median(nearest(samples, known, 1)[0]) / np.median(nearest(held_out, known, 1)[0])}
-    if KIND[run.data] == "digit":
-        is_clear, shown = clear(samples, known, labels)
-        real_clear, _ = clear(held_out, known, labels)
-    elif run.data == "faces":
-        read = recipes.face_reader(run)
-        (is_clear, shown), (real_clear, _) = (portraits.worn(read(x)) for x in (samples, held_out))
-    else:
+    if KIND[run.data] != "digit":
         return found
-    return found | {"clear": is_clear.mean() / max(real_clear.mean(), 1 / len(real_clear)),
-                    "kinds": (np.bincount(shown[is_clear], minlength=8) >= 10).sum()}
+    is_clear, shown = clear(samples, known, labels)
+    return found | {"clear": ratio(is_clear.mean(), clear(held_out, known, labels)[0].mean()),
+                    "kinds": (np.bincount(shown[is_clear], minlength=10) >= 10).sum()}
 
 
 def same_digit(run, model, digits, codes):
@@ -119,10 +114,9 @@ def judge(claim, kind, distance, clear=None, kinds=None, same_digit=None):
           f"distance to the nearest training image, relative to that of a held-out {kind}:",
           distance, at_least=0.25, at_most=2)
     if clear is not None:
-        claim("vae", f"decoding draws of the prior gives images of {kind}s",
-              f"clear {kind}s among samples, relative to held-out {kind}s:", clear, at_least=0.5)
-        claim("vae.kinds", "and all kinds of them", f"different {kind}s in 1000 samples:", kinds,
-              at_least={"digit": 8, "face": 7}[kind])
+        claim("vae", "decoding draws of the prior gives images of digits",
+              "clear digits among samples, relative to held-out digits:", clear, at_least=0.5)
+        claim("vae.kinds", "and all kinds of them", "different digits in 1000 samples:", kinds, at_least=8)
     if same_digit is not None:
         claim("vae.sheet", "a 2-D latent space lays out a manifold of digits",
               "held-out digits whose neighbours on the sheet show the same digit:", same_digit, at_least=0.6)

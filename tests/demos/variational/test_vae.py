@@ -8,7 +8,6 @@ import struct
 import numpy as np
 import pytest
 
-from demos import portraits
 from demos.run import Images
 from demos.variational import vae
 from tinyae import data
@@ -52,7 +51,7 @@ def test_more_latent_dimensions(run_quick, options):
 def test_with_faces(run_quick):
     metrics, names = run_quick(vae, "--data", "faces", "--epochs", "1")
     assert names == {"samples.png", "reconstructions.png", "loss.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == CLAIMS
+    assert [c["id"] for c in metrics["claims"]] == ["vae.new"]
 
 
 def test_with_photographs(run_quick, noisy_photographs):
@@ -100,23 +99,6 @@ def test_a_look_at_samples_of_digits(a_run):
     assert vae.look_at_samples(run, noise, images)["distance"] > 1.5
 
 
-def test_a_look_at_samples_of_faces(a_run, monkeypatch):
-    """With a reader that knows: faces as drawn are all clear, of eight kinds; if it is unsure, none is."""
-    images, factors = data.faces(600, np.random.default_rng(0))
-    known = portraits.numbers(factors)
-    who = factors["identity"]
-    faces = Images(images[:300], who[:300], None, images[300:], who[300:], None)
-    rows = {image.tobytes(): row for image, row in zip(images, known)}
-    samples = images[300:550]
-    for strength, kinds in ((1, 8), (0.5, 1)):  # what is there is read as 1, or as ½ where it is a sample's
-        def read(x):
-            read = np.array([rows[image.tobytes()] for image in x])
-            return read * strength if len(x) == len(samples) else read
-        monkeypatch.setattr(vae.recipes, "face_reader", lambda run: read)
-        found = vae.look_at_samples(a_run(vae, "--data", "faces"), samples, faces)
-        assert found["kinds"] == kinds and (found["clear"] == 1 if kinds == 8 else found["clear"] < 0.3)
-
-
 def test_prior_grid():
     grid = vae.prior_grid(3).reshape(3, 3, 2)
     assert np.allclose(grid[1, 1], 0, atol=1e-12)
@@ -124,7 +106,6 @@ def test_prior_grid():
     assert np.allclose(grid[0, 2], [1.959964, 1.959964], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["digit", "face"])
 @pytest.mark.parametrize("change, missed", [
     ({}, set()),
     ({"distance": 0.1}, {"vae.new"}),
@@ -132,7 +113,7 @@ def test_prior_grid():
     ({"kinds": 6}, {"vae.kinds"}),
     ({"same_digit": 0.5}, {"vae.sheet"}),
 ])
-def test_each_claim_can_fail(judged, kind, change, missed):
-    held = judged(vae.judge, kind, **(RIGHT | change))
+def test_each_claim_can_fail(judged, change, missed):
+    held = judged(vae.judge, "digit", **(RIGHT | change))
     assert {id for id, held in held.items() if not held} == missed
-    assert set(judged(vae.judge, kind, 0.6)) == {"vae.new"}
+    assert set(judged(vae.judge, "face", 0.6)) == {"vae.new"}
