@@ -143,11 +143,11 @@ def draw_sizes(run, linear, deep):
     axes.axvline(size, color=figures.COLOURS[9], linestyle=":",
                  label=f"from here a doubling gains less than {100 * FLAT:.0f} % of the error at size 1")
     axes.set_xscale("log", base=2)
-    axes.set(xlabel="code size", ylabel="squared error per held-out image", xticks=SIZES,
-             xticklabels=SIZES, ylim=(0, None))
     figures.curves(axes, SIZES, {"PCA": list(linear.values()),
                                  f"deep autoencoder, hidden layers of {' and '.join(map(str, HIDDEN))}":
                                  list(deep.values())}, colours=(6, 0), dashed=("PCA",), label=False)
+    axes.set(xlabel="code size", ylabel="squared error per held-out image", xticks=SIZES,
+             xticklabels=SIZES, ylim=(0, None))
     axes.legend(loc="upper right", framealpha=1)
     run.save(fig, "code_size.png", "error over code sizes: PCA's falls slowly all the way, the deep "
              "autoencoder's falls fast and then flattens")
