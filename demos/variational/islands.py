@@ -1,10 +1,13 @@
-"""An autoencoder's latent space has holes and goes from digit to digit by jumps; a VAE's changes evenly.
+"""An autoencoder's latent space goes from digit to digit by jumps; a VAE's changes evenly.
 
 The lecture: the latent space of a classical autoencoder is often discontinuous and does not allow
 easy interpolation. Two models with equal networks and a code of two numbers are compared: pictures
 decoded along straight lines between the codes of different held-out digits, and how evenly they
 change; and how far draws from the box that holds the codes are from the next code, with the sides
 of the box as units.
+
+The holes are drawn and noted, and no claim: in every run the autoencoder's were larger, but by how much
+hangs on the first weights and even on the number of threads, from 1.2 to 2.5 times.
 
 What does not differ is how many pictures on the way, or in the box, are clear digits: two numbers are so
 few that a decoder has a digit for any of them. An autoencoder even shows more, as it jumps from one
@@ -33,9 +36,10 @@ def main(run):
                                lambda model, x: model.encode(x)),
         "VAE": look_at(run, digits, pairs, places, recipes.digits_vae,
                        lambda model, x: model.encode(x).mean)}
-    numbers = {key: {name: space[key] for name, space in spaces.items()} for key in ("jump", "distance")}
-    run.note(**numbers, **{key: {name: space[key] for name, space in spaces.items()} for key in ("clear", "in_box")})
-    judge(run.claim, **numbers)
+    numbers = {key: {name: space[key] for name, space in spaces.items()}
+               for key in ("jump", "distance", "clear", "in_box")}
+    run.note(**numbers)
+    judge(run.claim, numbers["jump"])
     draw_strips(run, spaces)
     draw_steps(run, spaces)
     draw_holes(run, digits, spaces)
@@ -87,13 +91,10 @@ def share_of_clear(images, digits):
     return float(clear(images, digits.train, digits.train_labels)[0].mean())
 
 
-def judge(claim, jump, distance):
+def judge(claim, jump):
     claim("ae-islands", "a plain autoencoder's latent space is discontinuous, a VAE's is not",
           "share of the change made in the steepest tenth of the way between codes, autoencoder less VAE:",
           jump["autoencoder"] - jump["VAE"], at_least=0.05)
-    claim("ae-islands.holes", "it has holes",
-          "distance from a point of the codes' box to the next code, relative to the VAE's:",
-          distance["autoencoder"] / distance["VAE"], at_least=1.2)
 
 
 def draw_strips(run, spaces):
@@ -123,7 +124,7 @@ def draw_steps(run, spaces):
 def draw_holes(run, digits, spaces):
     """The codes of both, and some of the lines between them."""
     fig = figures.figure(
-        12, 5.8, "Codes of held-out digits, with the lines of the strips: the autoencoder's leave larger holes")
+        12, 5.8, "Codes of held-out digits, with the lines of the strips, and the holes between them")
     for axes, (name, space) in zip(fig.subplots(1, 2), spaces.items()):
         figures.scatter_codes(axes, space["codes"], digits.test_labels,
                               f"{name}: to the next code it is {space['distance']:.4f} of the box's side",

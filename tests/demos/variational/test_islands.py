@@ -5,13 +5,13 @@ import pytest
 
 from demos.variational import islands
 
-RIGHT = {"jump": {"autoencoder": 0.25, "VAE": 0.16}, "distance": {"autoencoder": 0.015, "VAE": 0.011}}
+RIGHT = {"jump": {"autoencoder": 0.24, "VAE": 0.16}}
 
 
 def test_quick_run(run_quick):
     metrics, names = run_quick(islands)
     assert names == {"strips.png", "steps.png", "holes.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == ["ae-islands", "ae-islands.holes"]
+    assert [c["id"] for c in metrics["claims"]] == ["ae-islands"]
     assert set(metrics["measured"]["clear"]) == set(metrics["measured"]["in_box"]) == {"autoencoder", "VAE"}
 
 
@@ -47,7 +47,6 @@ def test_steps_that_are_equal_and_a_jump():
 @pytest.mark.parametrize("change, missed", [
     ({}, set()),
     ({"jump": {"autoencoder": 0.16, "VAE": 0.16}}, {"ae-islands"}),
-    ({"distance": {"autoencoder": 0.011, "VAE": 0.011}}, {"ae-islands.holes"}),
 ])
 def test_each_claim_can_fail(judged, change, missed):
     assert {id for id, held in judged(islands.judge, **(RIGHT | change)).items() if not held} == missed
