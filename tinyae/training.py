@@ -63,10 +63,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     players = players_of(model, optimizer)
     _check_arguments(epochs, batch_size, rng, checkpoint, resume)
     like = players[0].optimizer.params[0]
-    train = _examples(train, "train", like)
-    held_out = None if held_out is None else _examples(held_out, "held_out", like)
-    for arrays in filter(None, (train, held_out)):
-        model.check_examples(*(a[:1000] for a in arrays))
+    train = _examples(model, train, "train", like)
+    held_out = None if held_out is None else _examples(model, held_out, "held_out", like)
     settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
     run = Run(model, players, rng, checkpoint, settings, epochs)
     run.load() if resume else run.begin()
@@ -78,9 +76,7 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
             started = time.perf_counter()
             record = {"epoch": epoch, "train": _epoch(run, train, batch_size, epoch, progress, interrupted)}
             if held_out is not None:
-                noise = random_generator(run.evaluation_seed, like.device)
-                record["held_out"] = _evaluate(model, players, held_out, noise, batch_size=500)
-                forensics.check_held_out(record["held_out"], epoch)
+                record["held_out"] = _held_out(run, held_out, epoch)
             record["seconds"] = time.perf_counter() - started
             run.history.append(record)
             run.save()
@@ -88,6 +84,14 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
             if interrupted.is_set():
                 raise run.interrupted(f"stopped after epoch {epoch}")
     return run.history
+
+
+def _held_out(run, examples, epoch):
+    """The losses on held-out examples, with the same noise after each epoch."""
+    noise = random_generator(run.evaluation_seed, run.device)
+    losses = _evaluate(run.model, run.players, examples, noise, batch_size=500)
+    forensics.check_held_out(losses, epoch)
+    return losses
 
 
 def _epoch(run, train, batch_size, epoch, progress, interrupted):
@@ -155,7 +159,7 @@ def evaluate(model, examples, rng, batch_size=500, players=None):
     """
     like = model.parameters()[0]
     chosen = [Player(model, name) for name in players or ["loss"]]
-    return _evaluate(model, chosen, _examples(examples, "examples", like), rng, batch_size)
+    return _evaluate(model, chosen, _examples(model, examples, "examples", like), rng, batch_size)
 
 
 def _evaluate(model, players, examples, rng, batch_size):
@@ -187,7 +191,7 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
     check_rng(rng, "fit")
 
 
-def _examples(given, name, like):
+def _examples(model, given, name, like):
     """The array or arrays as a tuple, checked, and on the device of the parameter `like` if they fit."""
     arrays = given if isinstance(given, tuple) else (given,)
     if not arrays:
@@ -197,6 +201,7 @@ def _examples(given, name, like):
     if len({len(array) for array in arrays}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"the arrays of {name} must share their first axis, but have the shapes {shapes}")
+    model.check_examples(*(array[:1000] for array in arrays))
     # Of a file mapped into memory, only the batches are read.
     return tuple(np.asarray(a) if isinstance(a, np.memmap) else place(a, like.device) for a in arrays)
 
