@@ -11,7 +11,6 @@ network, and for the comparison with PCA the sizes from 2 to 16 count.
 
 import math
 
-
 from demos import figures
 from demos.measures import pca, squared_error, vote, worst
 from tinyae import models, nn, ops, optim

@@ -10,7 +10,6 @@ not be, and in as many epochs a shallow autoencoder gets further. So depth is ju
 for both.
 """
 
-import math
 from itertools import pairwise, product
 
 from demos import figures

@@ -25,7 +25,7 @@ import numpy as np
 
 from demos import figures, recipes
 from demos.measures import clear, mixing, pca, ratio, worst
-from tinyae import Tensor, distributions, models, nn, ops, optim, training
+from tinyae import Tensor, distributions, models, nn, optim, training
 
 LECTURES = "L4"
 DATA = ("strokes", "mnist")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import demos
 from demos import __main__ as program
 from demos import catalogue
 

@@ -1,6 +1,5 @@
 """What a demo is given: claims, streams, data, files, exit status; and recipes."""
 
-import argparse
 import json
 import math
 import sys

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyae.progress import Progress
 from tinyae import Tensor, checkpoint, distributions, grad, losses, models, nn, ops, optim, progress
 from tinyae.training import Interrupted, evaluate, fit
 
@@ -1005,9 +1004,9 @@ def test_time_left(monkeypatch):
 @pytest.mark.parametrize("epochs, shown", [(20, range(1, 21)), (100, [1, *range(5, 101, 5)]), (41, [1, *range(3, 41, 3), 41])])
 def test_of_many_epochs_some_are_shown(epochs, shown):
     stream = io.StringIO()
-    progress = Progress(stream, epochs, 1)
+    shows = progress.Progress(stream, epochs, 1)
     for epoch in range(1, epochs + 1):
-        progress.epoch({"epoch": epoch, "train": {"loss": 1.0}, "seconds": 0.1})
+        shows.epoch({"epoch": epoch, "train": {"loss": 1.0}, "seconds": 0.1})
     assert [int(line.split("/")[0].split()[1]) for line in stream.getvalue().splitlines()] == list(shown)
 
 
