@@ -1,0 +1,1 @@
+"""In latent space: what can be done with codes once they are there."""

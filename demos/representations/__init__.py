@@ -1,0 +1,1 @@
+"""Representations and what they are for: each use against the plain alternative, at equal cost."""
