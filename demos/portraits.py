@@ -1,4 +1,4 @@
-"""The factors of drawn faces as numbers, a network that reads them from an image, and moves in a latent space.
+"""The factors of drawn faces as numbers, a network that reads them, and what moves in a latent space.
 
 What a demo has done to a face is measured in factors: how far did the smile move, and what else did? Each
 factor that is a number is one from 0 to 1 over its range, each kind of hair is 0 or 1, a shift is two
@@ -16,7 +16,8 @@ PARTS = {"shift": ("shift right", "shift down"),
          "background": ("background red", "background green", "background blue"),
          "hair_colour": tuple(f"{colour} hair" for colour in HAIR_COLOURS)}
 COLUMNS = [column for name in FACTORS for column in PARTS.get(name, (name.replace("_", " "),))]
-
+PASSPORT = {"shift": (0, 0), "background": (0.75, 0.75, 0.75), "light": 0.0}  # equal in all of them
+VARIED = [column for column in COLUMNS if column.split()[0] not in PASSPORT]
 
 def passport(n, rng, **fixed):
     """Faces as `data.faces` draws them, all in the same place, before the same wall and in the same light.
@@ -24,7 +25,7 @@ def passport(n, rng, **fixed):
     Squared error sees more in a shift of a pixel, or in another wall, than in all that a face expresses: a
     code of some 30 numbers has none left for the smile of faces that stand here and there.
     """
-    return data.faces(n, rng, **{"shift": (0, 0), "background": (0.75, 0.75, 0.75), "light": 0.0, **fixed})
+    return data.faces(n, rng, **{**PASSPORT, **fixed})
 
 
 def passports(run, train=10_000, test=1_000, **fixed):

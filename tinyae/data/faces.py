@@ -303,7 +303,8 @@ def mouth(canvas, face):
     wide = MOUTH + 0.5 * opened
     q = (face.u / wide)**2  # 0 in the middle, 1 at the corners
     slope = 4.4 / wide**2 * face.smile * face.u
-    below = (face.y - 5.8 - face.smile * (0.8 - 2.2 * q)) / np.sqrt(1 + slope**2)  # as thick where it is steep
+    below = face.y - 5.8 - face.smile * (0.8 - 2.2 * q)
+    below /= np.sqrt(1 + slope**2)  # makes lips as thick where they are steep
     gap, lips = 1.4 * opened * np.maximum(1 - q, 0), 0.75 + 0.2 * (opened - face.smile)
     inside, side = np.abs(below) - gap, np.abs(face.u) - wide
     canvas.paint_on_head(np.maximum(inside - lips, side), LIPS)
