@@ -90,7 +90,7 @@ class VaeByHand:
             np.matmul(dy, w.T, out=dx)
 
     def adam(self):
-        """θ ← θ - lr m̂ / (√v̂ + ε), block by block: what is written is still in the cache when it is read."""
+        """θ ← θ - lr m̂ / (√v̂ + ε), in blocks: what is written is still in the cache when it is read."""
         self.steps += 1
         root = np.sqrt(1 - BETA2**self.steps)
         rate, epsilon = np.float32(RATE * root / (1 - BETA1**self.steps)), np.float32(EPSILON * root)

@@ -57,8 +57,8 @@ def main(run):
 def profiles(run):
     """{model: {operation: (calls, seconds)}} of tinyae's steps, which are told at once."""
     if run.device == "gpu":
-        raise RuntimeError("--profile reads the host's clock, which does not wait for a GPU; use --device cpu "
-                           "for it")
+        raise RuntimeError("--profile reads the host's clock, which does not wait for a GPU; "
+                           "use --device cpu for it")
     keep_freed_memory()
     batch, found = np.random.default_rng(0).random((BATCH, 784), np.float32), {}
     for case, (_, contenders) in CASES.items():
