@@ -1,6 +1,7 @@
 """Models: an encoder, a decoder and the loss that trains them."""
 
 from .autoencoder import Autoencoder
+from .conditional import ConditionalVariationalAutoencoder
 from .gan import GenerativeAdversarialNetwork
 from .networks import conv_networks, dense_networks
 from .rbm import RestrictedBoltzmannMachine
