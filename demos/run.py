@@ -7,6 +7,7 @@ A demo is a file in the folder of its chapter:
     LECTURES = "L1 L2"                          the lectures that claim it
     EPOCHS = {"strokes": 40, "mnist": 20}       or {"all": 40}; absent where nothing is trained by epochs
     DATA = ("strokes", "mnist")                 what --data may be; absent where the data are its own
+    TIMED = True                                it measures times, so nothing may run beside it; or absent
 
     def options(parser): ...                    arguments of its own, if it has any
 

@@ -10,7 +10,6 @@ ratio of the medians. With --profile no one else is timed: a table tells where t
 
 import importlib.util
 import multiprocessing
-import os
 import re
 import signal
 import time
@@ -21,10 +20,12 @@ import numpy as np
 from demos import figures
 from demos.engine import _profile
 from demos.engine._contenders import BATCH, BY_HAND, CASES, CLOSED, FLOOR, library
+from demos.measures import allowed_threads
 from demos.run import whole
 from tinyae.backend import device_module, keep_freed_memory
 
 LECTURES = ""
+TIMED = True
 
 
 def options(p):
@@ -190,14 +191,6 @@ def gpu_clock(event, elapsed):
         return [elapsed(a, b) / 1e3 for a, b in zip(marks, marks[1:])]
 
     return clock
-
-
-def allowed_threads():
-    """The threads that NumPy's matrix products may use, which PyTorch gets too."""
-    named = [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if name in os.environ]
-    if named:
-        return int(named[0])
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def where(device):

@@ -27,6 +27,7 @@ from tinyae import Tensor, grad, models, ops, optim, training
 from tinyae.distributions import Bernoulli, Gaussian
 
 LECTURES = "L4 L5"
+TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 15, "mnist": 15}
 DIMENSIONS, SAMPLES, AT = (1, 2, 4, 8, 16, 32, 64), (1, 4, 16, 64), 16  # AT: the dimensions for SAMPLES
