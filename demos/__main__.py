@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 from demos import page
 from demos.catalogue import CHAPTERS, catalogue
@@ -22,7 +23,8 @@ python -m demos NAME            runs one; its figures, numbers and claims go to 
 python -m demos NAME --help     its options; with --quick it takes seconds and judges nothing
 python -m demos all [CHAPTER]   runs all of them or a chapter; ends with the illustrated page, out/index.html
 python -m demos steps           the engine, built in small steps
-python -m demos exercises       gradient-check exercises"""
+python -m demos exercises       gradient-check exercises
+python -m demos gallery         GALLERY.md, from the results of all"""
 
 
 def main(argv=None):
@@ -30,10 +32,11 @@ def main(argv=None):
     words = sys.argv[1:] if argv is None else list(argv)
     p = argparse.ArgumentParser(prog="python -m demos", description=__doc__, epilog=USAGE,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises")
+    p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises, gallery")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
     args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
-    commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises}
+    commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises,
+                "gallery": make_gallery}
     demos = catalogue()
     if args.name in commands:
         return commands[args.name](rest)
@@ -90,6 +93,19 @@ def run_exercises(words):
     from demos.exercises.__main__ import main as command
 
     return command(words)
+
+
+def make_gallery(words):
+    """`python -m demos gallery`: write demos/GALLERY.md and its pictures from the results of a full run."""
+    from demos import gallery
+
+    p = argparse.ArgumentParser(prog="python -m demos gallery", description=make_gallery.__doc__)
+    p.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
+    try:
+        print(f"wrote {gallery.write(p.parse_args(words).out)}")
+    except (OSError, ValueError) as error:
+        p.error(str(error))
+    return 0
 
 
 # --- python -m demos all -------------------------------------------------------------------------
