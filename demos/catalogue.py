@@ -23,7 +23,11 @@ ORDER = """line pca gradient deep depth manifold memorise overcomplete
     contractive tangents balance jacobian_cost jacobian_estimate
     convolution conv_autoencoder faces
     divergence bound reparameterise likelihoods vae importance collapse islands
-    editing arithmetic disentangle conditional outliers""".split()
+    editing arithmetic disentangle conditional outliers
+    game modes gan conditional_gan infogan blur saliency adversarial augment
+    rbm rbm_digits pretrain semi_supervised few_labels
+    words context codes transfer multitask one_shot zero_shot contrastive hashing compression invariance
+    """.split()
 
 
 class Demo(NamedTuple):
