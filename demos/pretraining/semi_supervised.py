@@ -29,31 +29,20 @@ KINDS = len(CENTRES)
 GRID = np.linspace(-4.5, 4.5, 2001)  # all of the uniform world, and of the humps all but 0.05 %
 EXAMPLES, DRAWS = 1000, 20
 COUNTS = (1, 2, 5, 10, 20, 50)  # labelled examples of each kind
+WAYS = ("labels alone", "unlabelled, too")
 
 
 def main(run):
-    worlds = {"humps": humps, "uniform": uniform}
-    found, accuracy = {}, {}
-    for name, world in worlds.items():
-        x, y, truth = world(run.rng(name), run.pick(DRAWS, 4))
-        accuracy[name] = {"labels alone": [], "unlabelled, too": [], "best": truth.max(axis=2).sum(axis=1)}
-        for count in COUNTS:
-            labelled = first_of_each(y, count)
-            chosen = np.argsort(~labelled, axis=0, kind="stable")[:KINDS * count]
-            few = [np.take_along_axis(a, chosen, axis=0) for a in (x, y)]
-            start = class_means(*few)
-            for way, examples in {"labels alone": (*few, np.ones_like(few[1], bool)),
-                                  "unlabelled, too": (x, y, labelled)}.items():
-                guess = fitted(run, start, *examples)
-                accuracy[name][way].append(right(guess, truth))
-                if count == 1:
-                    found[name, way] = guess[0]
-        found[name, "examples"], found[name, "truth"] = (x[:, 0], few_of_first(x, y)), truth[0]
-    means = {name: {way: np.mean(values, axis=-1) for way, values in ways.items()}
+    draws = run.pick(DRAWS, 4)
+    worlds = {"humps": humps(run.rng("humps"), draws), "uniform": uniform(run.rng("uniform"), draws)}
+    guesses = {name: guessed(run, x, y) for name, (x, y, _) in worlds.items()}
+    accuracy = {name: {way: [right(guess, truth) for guess in guesses[name][way]] for way in WAYS}
+                | {"best": [right(truth.argmax(axis=2), truth)]} for name, (_, _, truth) in worlds.items()}
+    means = {name: {way: np.mean(values, axis=1) for way, values in ways.items()}
              for name, ways in accuracy.items()}
     run.note(labels=COUNTS, accuracy=means)
     judge(run.claim, means)
-    draw(run, found, accuracy, means)
+    draw(run, worlds, guesses, accuracy, means)
 
 
 def humps(rng, draws):
@@ -65,12 +54,25 @@ def humps(rng, draws):
 
 
 def uniform(rng, draws):
-    """The same for a uniform x, where y is the part of the line, other parts in each draw, of at least 10 %."""
+    """The same for a uniform x, where y is the part of the line on which x lies, with other borders in each draw."""
     parts = 0.1 + (1 - 0.1 * KINDS) * rng.dirichlet(np.ones(KINDS), draws)
     borders = GRID[0] + np.ptp(GRID) * parts.cumsum(axis=1)[:, :-1]
     x = rng.uniform(GRID[0], GRID[-1], (EXAMPLES, draws))
     y, of_grid = ((points[..., None] > borders).sum(axis=2) for points in (x, GRID[:, None]))
     return x, y, (of_grid.T[:, :, None] == np.arange(KINDS)) / len(GRID)
+
+
+def guessed(run, x, y):
+    """What the model guesses at each point of the grid, {way: [(draws, grid) for each of COUNTS]}."""
+    guesses = {way: [] for way in WAYS}
+    for count in COUNTS:
+        labelled = first_of_each(y, count)
+        chosen = np.argsort(~labelled, axis=0, kind="stable")[:KINDS * count]
+        few = [np.take_along_axis(a, chosen, axis=0) for a in (x, y, labelled)]
+        start = class_means(*few[:2])
+        for way, examples in zip(WAYS, (few, (x, y, labelled))):
+            guesses[way].append(fitted(run, start, *examples))
+    return guesses
 
 
 def first_of_each(y, count):
@@ -122,68 +124,61 @@ def right(guess, truth):
 
 
 def judge(claim, means):
-    """means: of the accuracy, {world: {way: one for each of COUNTS}} and {world: {"best": one}}."""
-    alone, both, best = (means["humps"][way] for way in ("labels alone", "unlabelled, too", "best"))
+    """means: of the accuracy, {world: {way: [one for each of COUNTS], "best": [one]}}."""
+    alone, both, best = (means["humps"][way] for way in (*WAYS, "best"))
     claim("semi-supervised", "where y is a cause of x, unlabelled examples help",
           "share of the avoidable errors that they remove, with one label of each kind:",
-          (both[0] - alone[0]) / (best - alone[0]), at_least=0.8)
+          (both[0] - alone[0]) / (best[0] - alone[0]), at_least=0.8)
     claim("semi-supervised.enough", "p(x) shows the humps, and one label of each suffices to name them",
-          "accuracy with one label of each, relative to the best there is:", both[0] / best, at_least=0.98)
+          "accuracy with one label of each, relative to the best there is:", both[0] / best[0], at_least=0.98)
     ways = means["uniform"]
     claim("semi-supervised.uniform", "where p(x) says nothing of y, there is no gain",
           "largest gain in accuracy through unlabelled examples, over all numbers of labels:",
-          worst(ways["unlabelled, too"] - ways["labels alone"]), at_most=0.01)
+          worst(ways[WAYS[1]] - ways[WAYS[0]]), at_most=0.01)
 
 
-def few_of_first(x, y):
-    """The single labelled example of each kind in the first draw, by kind."""
-    chosen = first_of_each(y, 1)[:, 0]
-    return x[chosen, 0][np.argsort(y[chosen, 0])]
-
-
-def draw(run, found, accuracy, means):
-    """Each world, what is found in it from one label of each kind, and the accuracy over the number of labels."""
-    gain = {name: ways["unlabelled, too"][0] - ways["labels alone"][0] for name, ways in means.items()}
+def draw(run, worlds, guesses, accuracy, means):
+    """Each world, what is found in it from one label of each kind, and accuracy over the number of labels."""
+    gain = {name: ways[WAYS[1]][0] - ways[WAYS[0]][0] for name, ways in means.items()}
     fig = figures.figure(12, 7, "What unlabelled examples change with one label of each kind: "
                          f"{100 * gain['humps']:+.0f} points of accuracy\nwhere y is a cause of x, "
                          f"{100 * gain['uniform']:+.0f} where x is uniform".replace("-", "−"))
     titles = {"humps": "y is a cause of x: the hump that it comes from",
               "uniform": "x is uniform: p(x) says nothing of y"}
     for (name, title), (left, axes) in zip(titles.items(), fig.subplots(2, 2, width_ratios=(1.25, 1))):
-        draw_world(left, found, name)
+        draw_world(left, *worlds[name], {way: guesses[name][way][0][0] for way in WAYS})
         left.set_title(title, fontsize=11)
-        axes.axhline(means[name]["best"], color=figures.COLOURS[9], linestyle="--", label="the best there is")
-        series = {way: accuracy[name][way] for way in ("labels alone", "unlabelled, too")}
-        lines = {way: np.mean(values, axis=1) for way, values in series.items()}
-        figures.curves(axes, COUNTS, lines, colours=(5, 0), label=False)
-        for values, colour in zip(series.values(), (5, 0)):
-            error = np.std(values, axis=1) / len(values[0]) ** 0.5
-            axes.errorbar(COUNTS, np.mean(values, axis=1), error, fmt="none", capsize=3,
+        axes.axhline(means[name]["best"][0], color=figures.COLOURS[9], linestyle="--",
+                     label="the best there is")
+        figures.curves(axes, COUNTS, {way: means[name][way] for way in WAYS}, colours=(5, 0), label=False)
+        for way, colour in zip(WAYS, (5, 0)):
+            error = np.std(accuracy[name][way], axis=1) / len(accuracy[name][way][0]) ** 0.5
+            axes.errorbar(COUNTS, means[name][way], error, fmt="none", capsize=3,
                           color=figures.COLOURS[colour])
         axes.set(xscale="log", xticks=COUNTS, xticklabels=COUNTS, ylabel="accuracy",
                  xlabel="labelled examples of each kind")
         axes.minorticks_off()
         if name == "humps":
             axes.legend(frameon=False, fontsize=10, loc="lower right")
-    run.save(fig, "worlds.png", "above, a density with three humps, where unlabelled examples bring the accuracy "
-             "to the best possible with one label of each; below, a uniform one, where labels alone are better")
+    run.save(fig, "worlds.png", "above, a density with three humps, where with unlabelled examples one label of "
+             "each gives nearly the best accuracy; below, a uniform density, where labels alone are better")
 
 
-def draw_world(axes, found, name):
-    """The density, coloured by kind; the labelled examples; and what either way makes of the line."""
-    truth, (x, few) = found[name, "truth"], found[name, "examples"]
-    density, colours = truth.sum(axis=1) / (GRID[1] - GRID[0]), [figures.COLOURS[i] for i in (1, 5, 7)]
+def draw_world(axes, x, y, truth, guesses):
+    """The first draw: density, examples, the one label of each kind, and what either way makes of it."""
+    density, colours = truth[0].sum(axis=1) / (GRID[1] - GRID[0]), [figures.COLOURS[i] for i in (1, 5, 7)]
     high = density.max()
-    axes.hist(x, bins=25, range=(GRID[0], GRID[-1]), density=True, color="#cccccc")
+    axes.hist(x[:, 0], bins=25, range=(GRID[0], GRID[-1]), density=True, color="#cccccc")
     axes.plot(GRID, density, color="black", linewidth=1)
-    rows = {"best": truth.argmax(axis=1), "unlabelled, too": found[name, "unlabelled, too"],
-            "labels alone": found[name, "labels alone"]}
-    for i, (row, guess) in enumerate(rows.items(), 1):
+    rows = guesses | {"best": truth[0].argmax(axis=1)}
+    for i, (row, guess) in enumerate(reversed(rows.items()), 1):
         for kind, colour in enumerate(colours):
             axes.fill_between(GRID, -0.17 * i * high, -0.17 * i * high + 0.12 * high, where=guess == kind,
                               color=colour, linewidth=0)
         axes.annotate(row, (GRID[-1], (-0.17 * i + 0.06) * high), (5, 0), textcoords="offset points",
                       va="center", annotation_clip=False)
-    axes.scatter(few, np.full(KINDS, -0.45 * high), s=70, c=colours, edgecolors="black", zorder=3)
+    few = first_of_each(y, 1)[:, 0]
+    axes.scatter(x[few, 0], np.full(KINDS, -0.45 * high), s=70, c=[colours[kind] for kind in y[few, 0]],
+                 edgecolors="black", zorder=3)
     axes.annotate("p(x), and the examples", (GRID[0] + 0.2, 1.35 * high), color="#444444")
     axes.set(xlabel="x", xlim=(GRID[0], GRID[-1]), ylim=(-0.55 * high, 1.5 * high), yticks=[])

@@ -51,8 +51,8 @@ def test_accuracy_is_the_share_that_is_right():
 
 
 def numbers(humps, humps_both, uniform, uniform_both, best=0.97):
-    return {"humps": {"labels alone": np.array(humps), "unlabelled, too": np.array(humps_both), "best": best},
-            "uniform": {"labels alone": np.array(uniform), "unlabelled, too": np.array(uniform_both), "best": 1.0}}
+    return {"humps": {"labels alone": np.array(humps), "unlabelled, too": np.array(humps_both), "best": [best]},
+            "uniform": {"labels alone": np.array(uniform), "unlabelled, too": np.array(uniform_both), "best": [1.0]}}
 
 
 @pytest.mark.parametrize("means, missed", [
