@@ -81,7 +81,7 @@ class WithLabels(nn.Module):
 
 
 def trained(run, train, x, labels, first):
-    """The autoencoder `first` after an epoch with the joint loss; for None a network that saw labels alone."""
+    """The autoencoder `first` after an epoch with the joint loss; for None one that saw labels only."""
     model = denoising_autoencoder(run)
     if first is not None:
         model.load_state_dict(first.state_dict())
@@ -140,5 +140,5 @@ def draw(run, found):
         axes.errorbar(COUNTS, np.mean(way, axis=1), np.std(way, axis=1) / len(way[0]) ** 0.5,
                       fmt="none", capsize=3, color=figures.COLOURS[colour])
     figures.curves(axes, COUNTS, means, colours=colours)
-    run.save(fig, "accuracy.png", "accuracy over the number of labelled examples of each digit: all curves rise, "
+    run.save(fig, "accuracy.png", "accuracy over the number of labelled examples of each digit: all rise, "
              "those on codes above that on pixels where there are ten")
