@@ -19,6 +19,7 @@ COLUMNS = [column for name in FACTORS for column in PARTS.get(name, (name.replac
 PASSPORT = {"shift": (0, 0), "background": (0.75, 0.75, 0.75), "light": 0.0}  # equal in all of them
 VARIED = [column for column in COLUMNS if column.split()[0] not in PASSPORT]
 
+
 def passport(n, rng, **fixed):
     """Faces as `data.faces` draws them, all in the same place, before the same wall and in the same light.
 
