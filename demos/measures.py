@@ -1,6 +1,7 @@
 """What the demos measure: of images, of codes, and of time. Everything here sees NumPy arrays."""
 
 import math
+import os
 import time
 
 import numpy as np
@@ -126,3 +127,11 @@ def seconds_in_turns(ways, rounds):
             way()
             times[name].append(time.perf_counter() - started)
     return {name: float(np.median(turns[1:])) for name, turns in times.items()}
+
+
+def allowed_threads():
+    """The threads that NumPy's matrix products may use, all together."""
+    named = [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if name in os.environ]
+    if named:
+        return int(named[0])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
