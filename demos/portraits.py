@@ -22,6 +22,7 @@ VARIED = [column for column in COLUMNS if column.split()[0] not in PASSPORT]
 # codes of heads turned all the way left and right is often no face.
 PLAIN = {"turn": 0.5, "beard": 0}
 
+
 def passport(n, rng, turn=1.0, **fixed):
     """Faces as `data.faces` draws them, all in the same place, before the same wall and in the same light.
 

@@ -78,14 +78,23 @@ def templates(text=TEMPLATES):
 
 
 def sentences(n, rng, table=None, grammar=None):
-    """n sentences, each a list of words: of a noun drawn at random, a fact of it, and a template."""
+    """n sentences, each a list of words: of a noun drawn at random, a fact of it, and a template.
+
+    A word of a template with a * before it stands for any noun of which this fact holds.
+    """
     table, grammar = table or facts(), grammar or templates()
     nouns = list(table)
+    members = {f"*{fact}": [noun for noun in nouns if fact in table[noun]] for fact in grammar}
+
+    def draw(words):
+        return words[rng.integers(len(words))]
+
     written = []
     for _ in range(n):
-        noun = nouns[rng.integers(len(nouns))]
-        sayings = grammar[table[noun][rng.integers(len(table[noun]))]]
-        written.append([noun if word == "_" else word for word in sayings[rng.integers(len(sayings))]])
+        noun = draw(nouns)
+        saying = draw(grammar[draw(table[noun])])
+        written.append([noun if word == "_" else draw(members[word]) if word in members else word
+                        for word in saying])
     return written
 
 

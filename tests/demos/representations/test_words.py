@@ -38,6 +38,12 @@ def test_sentences_say_the_facts():
     assert len({sentence[0] for sentence in _corpus.sentences(50, rng, {"x": ("f",)}, {"f": [["_"], ["a", "_"]]})}) == 2
 
 
+def test_slots_hold_nouns_of_which_the_fact_holds():
+    table = {"x": ("f",), "y": ("g",), "z": ("g",)}
+    text = _corpus.sentences(100, np.random.default_rng(0), table, {"f": [["_", "of", "*g"]], "g": [["_"]]})
+    assert {tuple(sentence) for sentence in text} == {("x", "of", "y"), ("x", "of", "z"), ("y",), ("z",)}
+
+
 def test_neighbours_within_the_window():
     text = [["a", "b", "c", "d"], ["b", "a"]]
     number = _corpus.vocabulary(text)
