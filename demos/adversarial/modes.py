@@ -9,8 +9,8 @@ that lie near any mode.
 A generator's points follow the slope of the discriminator. Without R1 it soon has steep walls, down which all
 of them run to the modes that happened to be near; from there no slope leads to the others. With R1 it must be
 flat where data are: the points go slowly, to all sides, and a mode that has its share draws no more. That the
-rates fall brings both games to rest. The noise z has 32 dimensions for the data's two: with fewer the collapse
-is less, and with two, in a trial, the game without R1 found every mode as well.
+rates fall brings both games to rest. The noise z has 32 dimensions for the data's two: with fewer the
+collapse is less, and with two, in a trial, the game without R1 found every mode as well.
 
 The generator with R1, as it is in the middle of its training, is then fixed, and a new discriminator trained
 against it. Both sides have Gaussian noise added, so that the generator's density q is what a kernel estimate
