@@ -11,7 +11,7 @@ from . import ops
 from .autodiff import Tensor
 from .backend import array_module
 
-__all__ = ["cross_entropy", "l1", "l2", "mse", "one_hot", "sparsity_kl"]
+__all__ = ["cross_entropy", "info_nce", "l1", "l2", "mse", "one_hot", "sparsity_kl"]
 
 
 def check_batch(name, *operands):
@@ -53,6 +53,34 @@ def cross_entropy(logits, labels):
 def cross_entropy_terms(logits, labels):
     """-ln p(y) of each example, (N,)."""
     return ops.logsumexp(logits, axis=1) - ops.sum(logits * one_hot(labels, logits), axis=1)
+
+
+def info_nce(a, b, temperature=0.1):
+    """Tell the partner from all others: -ln softmax of the similarity of two views, in both directions.
+
+        s_nm = cos(a_n, b_m) / t
+        L = -1/2N Σ_n ln softmax(s_n·)_n + ln softmax(s_·n)_n
+
+    a and b (N, D) are codes of two views of N examples, and row n of a belongs to row n of b: each row has
+    to choose its partner among all rows of the other (van den Oord et al. 2018, equation 4; with cosines
+    and a temperature t, Chen et al. 2020, whose NT-Xent also has the other rows of its own view to choose
+    from). It is ln N where nothing tells the rows apart, and ln N - L is a lower bound on the mutual
+    information of the two codes. A row shorter than 1e-6 counts as that long, and so may be 0.
+
+    Raises ValueError for other shapes, for less than two examples, and for a temperature not above 0.
+    """
+    check_batch("info_nce", a, b)
+    if a.ndim != 2 or len(a.data) < 2:
+        raise ValueError(f"info_nce: expected codes (N, D) of two examples or more, got the shape {a.shape}")
+    if not temperature > 0:
+        raise ValueError(f"info_nce: temperature must be above 0, not {temperature}")
+    similarity = _unit_rows(a) @ _unit_rows(b).T / temperature
+    partners = array_module(a.data).arange(a.shape[0])
+    return (cross_entropy(similarity, partners) + cross_entropy(similarity.T, partners)) / 2
+
+
+def _unit_rows(x):
+    return x / ops.sqrt(ops.maximum(ops.sum(x * x, axis=1, keepdims=True), 1e-12))
 
 
 def one_hot(labels, logits):

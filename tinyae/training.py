@@ -26,6 +26,7 @@ from . import forensics
 from .autodiff import Tensor, grad, no_grad
 from .backend import check_rng, device_of, keep_freed_memory, place, random_generator, to_device
 from .interrupt import Interrupted, interrupt_flag
+from .nn import Embedding
 from .optim import NotFinite
 from .players import Losses, Player, players_of
 from .progress import Progress
@@ -41,10 +42,11 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     model       has `loss(x, rng)`, which gives the loss to minimise and a dict of its terms
     optimizer   minimises it. Or a dict {player: optimiser}, where each player has parameters and a loss
                 of its own, `model.<player>_loss(x, rng)`: they are updated in turn on each batch
-    train       an array of examples (N, ...), in the model's precision; or a tuple of arrays that share
-                their first axis, such as inputs and labels, for a `loss(x, y, rng)`. Each epoch takes
-                them in a new order drawn from rng, in batches of batch_size (the last may be smaller).
-                Of a file mapped into memory (np.memmap) only the batches are read
+    train       an array of examples (N, ...), in the model's precision, or of integers for a model with an
+                nn.Embedding; or a tuple of arrays that share their first axis, such as inputs and labels,
+                for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
+                of batch_size (the last may be smaller). Of a file mapped into memory (np.memmap) only
+                the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
     checkpoint  a path: after each epoch the whole state of the run is saved there
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
@@ -196,8 +198,11 @@ def _examples(model, given, name, like):
     arrays = given if isinstance(given, tuple) else (given,)
     if not arrays:
         raise ValueError(f"{name} is an empty tuple: expected arrays that share their first axis")
+    # With integers a dense layer would compute in float64; unsigned bytes are images that nobody has scaled.
+    first = "fi" if any(isinstance(module, Embedding) for module in model.modules()) else "f"
     for i, array in enumerate(arrays):
-        _check_array(array, f"{name}[{i}]" if isinstance(given, tuple) else name, i == 0, like)
+        full = f"{name}[{i}]" if isinstance(given, tuple) else name
+        _check_array(array, full, "fiub" if i else first, like)
     if len({len(array) for array in arrays}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"the arrays of {name} must share their first axis, but have the shapes {shapes}")
@@ -206,13 +211,16 @@ def _examples(model, given, name, like):
     return tuple(np.asarray(a) if isinstance(a, np.memmap) else place(a, like.device) for a in arrays)
 
 
-def _check_array(array, name, first, like):
-    """Raise ValueError unless it is an array for a model in the precision of the parameter `like`."""
-    if not hasattr(array, "dtype") or array.ndim < 1 or len(array) == 0 or \
-            array.dtype.kind not in ("f" if first else "fiub"):
-        kind = "a floating-point array" if first else "an array of numbers"
+# Kinds of numbers, as NumPy abbreviates them, and what an error calls them.
+EXPECTED = {"f": "a floating-point array", "fi": "an array of floats or indices",
+            "fiub": "an array of numbers"}
+
+
+def _check_array(array, name, kinds, like):
+    """Raise ValueError unless it is an array of one of the kinds, in the precision of the parameter `like`."""
+    if not hasattr(array, "dtype") or array.ndim < 1 or not len(array) or array.dtype.kind not in kinds:
         came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise ValueError(f"{name} must be {kind} of at least one example, not {came}")
+        raise ValueError(f"{name} must be {EXPECTED[kinds]} of at least one example, not {came}")
     if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
         raise ValueError(f"{name} is {array.dtype} and the model {like.dtype}, which would compute in "
                          f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")

@@ -72,8 +72,8 @@ POINTERS = {
     "gan_losses": ("models/gan.py",),
     "contrastive_divergence": ("models/rbm.py",),
     "info_nce": ("losses.py:info_nce",),
-    "embedding": ("nn/embedding.py",),
-    "importance_bound": ("VariationalAutoencoder.bound",),
+    "embedding": ("Embedding", "getitem", "scatter"),
+    "importance_bound": ("VariationalAutoencoder.log_weights", "VariationalAutoencoder.importance_bound"),
 }
 
 

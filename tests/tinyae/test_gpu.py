@@ -272,6 +272,25 @@ def test_cross_entropy_there(gpu):
     assert there.item() == pytest.approx(losses.cross_entropy(Tensor(MEANS), LABELS).item(), rel=1e-10)
 
 
+def test_info_nce_there(gpu):
+    there = losses.info_nce(Tensor(gpu.asarray(MEANS)), Tensor(gpu.asarray(POINTS)))
+    assert there.device == "gpu"
+    assert there.item() == pytest.approx(losses.info_nce(Tensor(MEANS), Tensor(POINTS)).item(), rel=1e-10)
+
+
+def test_embedding_there(gpu):
+    """Indices and rows stay there, and a word that is used twice receives both gradients."""
+    layer = nn.Embedding(5, 3, rng=np.random.default_rng(0)).to("gpu")
+    words = gpu.asarray(np.array([[2, 0], [2, 4]]))
+    y = layer(words)
+    weight = layer.weight.numpy()
+    assert y.device == "gpu" and np.array_equal(y.numpy(), weight[[[2, 0], [2, 4]]])
+    times_used = np.array([[1], [0], [2], [0], [1]])
+    assert np.array_equal(grad(ops.sum(y), layer.weight).numpy(), np.repeat(times_used, 3, axis=1))
+    with pytest.raises(ValueError, match="indices must be integers, not float64"):
+        layer(gpu.asarray(np.ones(3)))
+
+
 # --- what crosses between host and device --------------------------------------------------------
 
 def transfers_of_an_epoch(counter, name, batch_size, **options):

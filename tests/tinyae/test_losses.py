@@ -26,10 +26,20 @@ def cross_entropy(l, y=LABELS):
     return losses.cross_entropy(l, y)
 
 
+def two_way(a, b, t=0.1):
+    """The terms of InfoNCE, from its formula."""
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    s = a @ b.T / t
+    return -(np.log(np.diag(softmax(s))) + np.log(np.diag(softmax(s.T)))) / 2
+
+
 # name: loss of Tensors, its terms in NumPy, the arguments
 CASES = {
     "mse": (losses.mse, lambda p, t: (p - t) ** 2 / 2, (A, B)),
     "cross_entropy": (cross_entropy, lambda l: -np.log(softmax(l)[range(N), LABELS]), (A,)),
+    "info_nce": (losses.info_nce, two_way, (A, B)),
+    "info_nce, warm": (lambda a, b: losses.info_nce(a, b, temperature=2.0),
+                       lambda a, b: two_way(a, b, 2.0), (A, B)),
 }
 each = pytest.mark.parametrize("loss, formula, arrays", CASES.values(), ids=CASES)
 
@@ -80,6 +90,38 @@ def test_one_hot():
         rows = losses.one_hot(labels, Tensor(A.astype(np.float32)))
         assert rows.dtype == np.float32 and not rows.requires_grad
         assert np.array_equal(rows.data, np.eye(D)[LABELS])
+
+
+def info_nce(a, b, *temperature):
+    return losses.info_nce(Tensor(a), Tensor(b), *temperature).item()
+
+
+def test_info_nce_knows_partners():
+    assert info_nce(A, B) == pytest.approx(info_nce(B, A), rel=1e-12)
+    assert info_nce(3 * A, 0.1 * B) == pytest.approx(info_nce(A, B), rel=1e-12)  # lengths do not count
+    same = np.ones((N, D))
+    assert info_nce(same, same) == pytest.approx(np.log(N), rel=1e-12)  # nobody can tell
+    corners = np.eye(N)
+    assert info_nce(corners, corners, 0.01) == pytest.approx(0, abs=1e-12)  # everybody can
+    assert info_nce(corners, corners[::-1], 0.01) == pytest.approx(100)  # and is wrong
+
+
+def test_info_nce_of_nothing_is_finite():
+    a = Tensor(np.zeros((N, D), np.float32), requires_grad=True)
+    loss = losses.info_nce(a, Tensor(B.astype(np.float32)))
+    assert loss.item() == pytest.approx(np.log(N), rel=1e-6) and np.isfinite(grad(loss, a).data).all()
+
+
+@pytest.mark.parametrize("a, b, temperature, message", [
+    ((4, 3), (4, 2), 0.1, r"the shapes must be equal, not \(4, 3\), \(4, 2\)"),
+    ((4, 3, 1), (4, 3, 1), 0.1, r"expected codes \(N, D\) of two examples or more, got the shape \(4, 3, 1\)"),
+    ((1, 3), (1, 3), 0.1, r"of two examples or more, got the shape \(1, 3\)"),
+    ((4, 3), (4, 3), 0, "temperature must be above 0, not 0"),
+    ((4, 3), (4, 3), float("nan"), "temperature must be above 0, not nan"),
+])
+def test_info_nce_refuses(a, b, temperature, message):
+    with pytest.raises(ValueError, match=message):
+        info_nce(np.ones(a), np.ones(b), temperature)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -915,6 +915,29 @@ def test_bad_arguments(options, message):
     assert state(run) == before
 
 
+class Rows(nn.Module):
+    """A table that is drawn towards ones."""
+
+    def __init__(self):
+        self.table = nn.Embedding(4, 2, rng=np.random.default_rng(0))
+
+    def loss(self, words, rng):
+        off = self.table(words) - 1
+        return ops.mean(off * off), {}
+
+
+def test_integers_for_a_model_with_an_embedding():
+    model = Rows()
+    words = np.array([0, 1, 3, 1])
+    run = model, optim.Adam(model.parameters(), 0.1), np.random.default_rng(0)
+    history = train(run, 100, words, held_out=words)
+    assert history[-1]["held_out"]["loss"] < 1e-2
+    assert np.allclose(model.table.weight.data[[0, 1, 3]], 1, atol=0.2)
+    assert np.array_equal(model.table.weight.data[2], Rows().table.weight.data[2])  # it was not used
+    with pytest.raises(ValueError, match="train must be an array of floats or indices .* not uint8"):
+        train(run, 1, words.astype(np.uint8), held_out=words)
+
+
 @pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0), np.random],
                          ids=["seed", "None", "RandomState", "module"])
 def test_bad_generator(rng):

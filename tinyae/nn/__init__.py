@@ -2,6 +2,7 @@
 
 from .convolutional import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, Upsample2d
 from .dense import Dense, Flatten, Reshape, Sequential, Tied, mlp
+from .embedding import Embedding
 from .module import Module
 from .regularising import BatchNorm, Dropout
 

@@ -28,7 +28,7 @@ class Module:
 
     def train(self, rng):
         """Enter training mode, in which layers that need randomness draw it from rng."""
-        for _, module in _members(self, Module):
+        for module in self.modules():
             module.training_rng = rng
         return self
 
@@ -38,6 +38,10 @@ class Module:
 
     def check_examples(self, *batch):
         """Raise ValueError for examples that the model is not for: `fit` asks once, of the first thousand."""
+
+    def modules(self):
+        """This module and every module in it, each once."""
+        return (module for _, module in _members(self, Module))
 
     def named_tensors(self):
         """(name, Tensor) for each Tensor of this module and the modules in it, each Tensor once."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyae import Tensor, gradcheck, models, nn, ops, optim
+from tinyae import Tensor, grad, gradcheck, models, nn, ops, optim
 
 
 def dense(n_in=3, n_out=4, seed=0, **options):
@@ -254,3 +254,65 @@ def test_to_gpu_without_one():
         pass  # no CuPy, or no driver
     with pytest.raises(RuntimeError, match="CuPy"):
         dense().to("gpu")
+
+
+# --- embedding -----------------------------------------------------------------------------------
+
+def embedding(rows=5, width=3):
+    return nn.Embedding(rows, width, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("indices", [3, [0, 4], [[1, 1, 2], [3, 0, 1]], np.zeros((0, 2), np.int64),
+                                     np.array([1, 2], np.uint8), Tensor(np.array([1, 2]))], ids=repr)
+def test_embedding_looks_rows_up(indices):
+    layer = embedding()
+    places = np.asarray(Tensor(indices).data)
+    y = layer(indices)
+    assert y.shape == (*places.shape, 3) and y.dtype == np.float32
+    assert np.array_equal(y.data, layer.weight.data[places])
+
+
+def test_embedding_is_a_dense_layer_on_one_hot_vectors():
+    layer, words = embedding(), np.array([[0, 4, 4], [1, 4, 0]])
+    direction = np.random.default_rng(1).standard_normal((2, 3, 3)).astype(np.float32)
+    one_hot = Tensor(np.eye(5, dtype=np.float32)[words])
+    looked_up, multiplied = (grad(ops.sum(y * direction), layer.weight).data
+                             for y in (layer(words), one_hot @ layer.weight))
+    assert np.allclose(looked_up, multiplied, atol=1e-6)
+    assert not looked_up[2:4].any()  # what was not used has no gradient
+
+
+def test_gradient_of_an_embedding():
+    layer, words = embedding(), np.array([[0, 4, 4], [1, 4, 0]])
+
+    def f(weight):
+        layer.weight = weight
+        return ops.tanh(layer(words))
+
+    gradcheck(f, [np.random.default_rng(2).standard_normal((5, 3))], order=2)
+
+
+def test_initial_length_of_a_row():
+    weight = embedding(1000, 40).weight
+    assert (weight.data**2).sum(axis=1).mean() == pytest.approx(1, rel=0.03)
+    assert weight.requires_grad and weight.dtype == np.float32
+    assert [name for name, _ in embedding().named_parameters()] == ["weight"]
+    assert repr(embedding()) == "Embedding(5, 3)"
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: embedding()([0.0, 1.0]), "indices must be integers, not float32"),
+    (lambda: embedding()([True]), "indices must be integers, not bool"),
+    (lambda: embedding()([0, 5]), r"indices must lie in \[0, 5\), not between 0 and 5"),
+    (lambda: embedding()([[3, -1]]), r"indices must lie in \[0, 5\), not between -1 and 3"),
+    (lambda: embedding(rows=0), "rows must be at least 1, not 0"),
+    (lambda: embedding(width=0), "width must be at least 1, not 0"),
+])
+def test_embedding_refuses(call, message):
+    with pytest.raises(ValueError, match=f"Embedding: {message}"):
+        call()
+
+
+def test_modules_are_found_once():
+    model = Tied()
+    assert [type(m).__name__ for m in model.modules()] == ["Tied", "Dense", "Dense", "Sequential", "Dense"]
