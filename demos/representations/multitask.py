@@ -10,8 +10,8 @@ they are digits with a loop (0, 6, 8 or 9), and whether they are odd. Compared a
     soft        a trunk for the digits, another for the others:  L_digit + L_others + λ ‖θ - θ'‖²
     unrelated   hard sharing with other tasks: the slant and the thickness of as many digits
 
-over the number of labelled digits and several draws of them. Slant and thickness are as well known and as
-easily read from an image, but which digit it is does not follow from them: they ask for other features.
+over the number of labelled digits and several draws of them. Loop and odd follow from the digit, so their
+answers ask for features that the digits' task needs, too. Slant and thickness say nothing of the digit.
 """
 
 import numpy as np

@@ -9,10 +9,11 @@ and handwritten ones), or new labels (the first knew the digits 0 to 4, it asks 
     frozen          by a new last layer on the first network's layers, which stay as they are
     fine-tuned      by that network with a new last layer, all of it
 
-over the number of examples and several draws of them, each in as many steps as it takes from scratch.
+over the number of examples and several draws of them, each in the same number of steps.
 
 It holds in part. New inputs gain much, new labels nothing, which is drawn and noted, and no claim: what tells
-the first five digits apart is not what tells the others apart, and frozen layers have lost it.
+the first five digits apart is not what tells the others apart, and frozen layers have lost it. (`one_shot`
+shows new labels that gain, where the first task has two hundred kinds instead of five.)
 """
 
 import numpy as np
@@ -124,13 +125,13 @@ def draw(run, found, tasks):
     """For each task, images of both, and the accuracy over the number of examples."""
     gain = {name: np.mean(ways["fine-tuned"][FEW]) - np.mean(ways["from scratch"][FEW])
             for name, ways in found.items()}
-    fig = figures.figure(12, 6.6, "What a first task is worth to a second with five examples of each digit: "
+    fig = figures.figure(12, 7.5, "What a first task is worth to a second with five examples of each digit: "
                          f"{100 * gain['new inputs']:+.0f} points of accuracy\nwhere the images are new, "
                          f"{100 * gain['new labels']:+.0f} where the labels are".replace("-", "−"))
-    rows = fig.subplots(2, 2, height_ratios=(1, 3))
+    rows = fig.subplots(2, 2, height_ratios=(1, 2))
     for (pictures, axes), (name, (first, second, _)) in zip(rows.T, tasks.items()):
         shown = np.concatenate([few(task, 1, run.rng("shown"))[0][-5:] for task in (first, second)])
-        figures.show_images(pictures, shown, 10, f"{name}: the first task's images, and the second's")
+        figures.show_images(pictures, shown, 5, f"{name}: above, the first task; below, the second")
         figures.curves(axes, COUNTS, {way: np.mean(values, axis=1) for way, values in found[name].items()},
                        colours=(5, 1, 0), label=False)
         for values, colour in zip(found[name].values(), (5, 1, 0)):
@@ -140,5 +141,5 @@ def draw(run, found, tasks):
                  ylabel="accuracy in the second task", xlabel="examples of each digit in the second task")
         axes.minorticks_off()
         axes.legend(frameon=False, loc="lower right")
-    run.save(fig, "transfer.png", "accuracy over the number of examples: where the images are new, frozen and "
+    run.save(fig, "transfer.png", "accuracy over the number of examples: where images are new, frozen and "
              "fine-tuned networks are above one from scratch; where the labels are, they are not")
