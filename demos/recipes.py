@@ -110,6 +110,24 @@ def face_reader(run, draw=portraits.passport):
     return lambda images: run.apply(model, images)
 
 
+def digits_gan(run, images, latent=32, r1=0.1, batch_size=32, epochs=None):
+    """A generative adversarial network of the images, trained on `images.train`, and its history.
+
+    Its networks are those of a convolutional autoencoder, apart, each with a dense layer more.
+    """
+    rng = run.rng("weights")
+    seen, drawn = models.conv_networks(images.shape, (16, 32), 128, rng)
+    generator = nn.Sequential(nn.Dense(latent, 128, rng=rng), ops.relu, drawn, ops.sigmoid)
+    discriminator = nn.Sequential(seen, ops.leaky_relu, nn.Dense(128, 1, rng=rng, init="glorot"))
+    model = models.GenerativeAdversarialNetwork(generator, discriminator, latent, r1=r1).to(run.device)
+    players = {name: optim.Adam(network.parameters(), optim.one_cycle(3e-3), betas=(0.5, 0.99))
+               for name, network in (("discriminator", discriminator), ("generator", generator))}
+    settings = {"latent": latent, "r1": r1, "batch_size": batch_size, "epochs": epochs}
+    history = trained(run, digits_gan, settings, model, images.train, optimizer=players, epochs=epochs,
+                      batch_size=batch_size)
+    return model, history
+
+
 def trained(run, recipe, settings, model, x, *, epochs, **options):
     """Train the model by `run.fit`, or find it trained; its history."""
     epochs = run.epochs if epochs is None else epochs

@@ -8,43 +8,49 @@ seen, drawn frowning, as far as makes training faces smile wider by two thirds o
 that reads factors from an image says what moved; its own error is stated beside it.
 
 The claim holds in part: it is a direction across many dimensions that means a smile. The one dimension that
-has most to do with it is measured too: followed for three standard deviations it moves the smile a little,
-and other factors nearly as much. And where the head turns, what is read of the eyes changes somewhat with it.
+moves it farthest is measured too: three standard deviations along it move the smile less, and other factors
+more for it.
 
 The faces are alike in what matters less: all are in the same place, before the same wall, in the same light,
-which would else take all of the code, as squared error sees more in a shift of a pixel than in a smile; and
-none has a beard, which hides the mouth.
+which would else take all of the code, as squared error sees more in a shift of a pixel than in a smile. None
+has a beard, which hides the mouth, and heads turn half as far as they can: between the codes of heads turned
+all the way left and right, the middle of the straight line is often no face.
 """
 
 import numpy as np
 
 from demos import explore, figures, portraits, recipes
 from demos.measures import ratio
-from demos.portraits import column, farthest
+from demos.portraits import PLAIN, column, farthest
 
 LECTURES = "L5"
 SMILE, POSE = column("smile"), column("pose")
 MOVE = 2 / 3  # of a factor's range: from a sixth of it to five sixths
+TURN = PLAIN["turn"]  # so much of the pose's range is used here, and counts as the whole
 STEPS = np.linspace(0, MOVE, 5)  # of the grid, in ranges
-SLIDERS = ("smile", "pose", "glasses", "hat", "hair length", "blond hair", "skin", "face width")
+SLIDERS = {"smile": 1, "pose": TURN, "glasses": 1, "hat": 1, "hair length": 1, "blond hair": 1, "skin": 1,
+           "face width": 1}
 
 
 def main(run):
-    faces = portraits.passports(run, beard=0)
+    faces = portraits.passports(run, **PLAIN)
     model = recipes.passports_vae(run, faces)
     space = portraits.LatentSpace(run, model, recipes.face_reader(run))
-    known, codes = portraits.numbers(faces.train_factors), space.encode(faces.train)
-    ways = portraits.slopes(codes, known)
-    frowning, turned = (codes[known[:, factor] < 1 / 3][:run.pick(200, 20)] for factor in (SMILE, POSE))
+    factors, codes = faces.train_factors, space.encode(faces.train)
+    ways = portraits.slopes(codes, portraits.numbers(factors))
+    frowning = codes[factors["smile"] < -1 / 3][:run.pick(200, 20)]
+    turned = codes[factors["pose"] < -TURN / 3][:run.pick(200, 20)]
     smile = space.scaled(ways[SMILE], frowning, SMILE, MOVE)
-    pose = space.scaled(ways[POSE], turned, POSE, MOVE)
-    single = space.scaled(most_telling(codes, known[:, SMILE]), frowning, SMILE, MOVE)
+    pose = TURN * space.scaled(ways[POSE], turned, POSE, TURN * MOVE)
+    single = one_dimension(space, frowning, 3 * codes.std(axis=0))
 
-    sad, left = (strangers(run, **{factor: -MOVE}) for factor in ("smile", "pose"))
-    moved = {"smile": portraits.moves(space.change(space.sample(sad), MOVE * smile), SMILE),
-             "pose": portraits.moves(space.change(space.sample(left), MOVE * pose), POSE),
-             "one dimension": portraits.moves(space.change(space.sample(sad), MOVE * single), SMILE)}
+    sad, left = strangers(run, smile=-MOVE), strangers(run, pose=-TURN * MOVE)
+    steps = {"smile": (sad, MOVE * smile, SMILE), "pose": (left, MOVE * pose, POSE),
+             "one dimension": (sad, single, SMILE)}
+    moved = {name: portraits.moves(space.change(space.sample(x), step), meant, TURN)
+             for name, (x, step, meant) in steps.items()}
     error = portraits.reading_error(space.read, faces.test, faces.test_factors)
+    error["pose"] /= TURN
     run.note(moved=moved, reading_error=error)
     judge(run.claim, moved)
     draw_grid(run, space, smile, pose)
@@ -53,18 +59,14 @@ def main(run):
 
 
 def strangers(run, **fixed):
-    """Faces of people never seen, without beards."""
-    return portraits.passport(run.pick(500, 20), run.rng("strangers"), beard=0, **fixed)[0]
+    """Faces of people never seen."""
+    return portraits.passport(run.pick(500, 20), run.rng("strangers"), **PLAIN, **fixed)[0]
 
 
-def most_telling(codes, values):
-    """A standard deviation along the latent dimension most correlated with the values, to where they rise."""
-    spread = codes.std(axis=0)
-    correlations = (codes - codes.mean(axis=0)).T @ (values - values.mean()) / (spread + 1e-9)
-    best = np.abs(correlations).argmax()
-    way = np.zeros(codes.shape[1], np.float32)
-    way[best] = np.sign(correlations[best]) * spread[best]
-    return way
+def one_dimension(space, z, reach):
+    """The step of this reach along one dimension, to either side, that moves the smile of z farthest."""
+    steps = np.concatenate([np.diag(reach), np.diag(-reach)])
+    return steps[np.argmax([np.median(space.change(z, step)[:, SMILE]) for step in steps])]
 
 
 def side_effect(moved, meant):
@@ -85,14 +87,14 @@ def judge(claim, moved):
           "the pose's move in the median face, in ranges, where two thirds were asked:",
           moved["pose"]["pose"], at_least=0.55)
     claim("editing.direction", "it takes a direction: no dimension of z alone is the smile",
-          "what else moves for each range that the smile moves, relative to the most telling dimension:",
+          "what else moves for each range that the smile moves, relative to the best single dimension:",
           ratio(side_effect(smile, "smile"), side_effect(moved["one dimension"], "smile")),
           at_least=0, at_most=0.5)
 
 
 def draw_grid(run, space, smile, pose):
     """A frowning face, turned to one side, and beside it the same with every smile and pose."""
-    face = strangers(run, smile=-MOVE, pose=-MOVE)[:1]
+    face = strangers(run, smile=-MOVE, pose=-TURN * MOVE, hat=0, glasses=0)[:1]
     steps = np.stack([a * smile + b * pose for b in STEPS for a in STEPS])
     fig = figures.figure(7.4, 5.6, "A face that was never seen, edited: degree of smile by head pose")
     left, right = fig.subplots(1, 2, width_ratios=(1, 2.4))
@@ -127,15 +129,15 @@ def draw_moves(run, moved, error):
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
     run.save(fig, "moves.png", "bars of how far each factor moved: along the direction the smile moves far "
-             "and the others hardly, along one dimension others move too")
+             "and the others hardly, along one dimension it moves less and others more")
 
 
 def write_page(run, model, codes, ways, start):
-    """A slider for each of some factors, from either end of its range to the other."""
+    """A slider for each of some factors, which reaches from either end of its range to the other."""
     explore.write(
         run.folder / "explore.html", model.decoder, encoder=model.encoder, logits=True, codes=codes,
-        start=start, directions={name: (ways[column(name)], -1, 1) for name in SLIDERS},
-        title="A face, and what may be changed about it",
+        start=start, title="A face, and what may be changed about it",
+        directions={name: (ways[column(name)], -reach, reach) for name, reach in SLIDERS.items()},
         lead=f"A variational autoencoder has learnt 10,000 drawn faces as {codes.shape[1]} numbers each. "
              "Move a slider, and the face smiles, turns, or puts on glasses.",
         caption="Each named slider adds a direction, found from the codes of faces whose factors are known. "

@@ -39,6 +39,14 @@ def test_passports(a_run):
     assert len(faces.train_factors) == 512 and not set(faces.train_labels) & set(faces.test_labels)
 
 
+def test_heads_that_turn_only_so_far():
+    """Whatever is drawn for the pose, the other factors are the same; one that is fixed may be any."""
+    drawn, ahead = (portraits.passport(200, np.random.default_rng(0), **portraits.PLAIN, **fixed)[1]
+                    for fixed in ({}, {"pose": 0.9}))
+    assert 0.45 < np.abs(drawn["pose"]).max() <= 0.5 and np.allclose(ahead["pose"], 0.9)
+    assert np.array_equal(drawn["smile"], ahead["smile"]) and not drawn["beard"].any()
+
+
 def test_a_passport_may_differ_in_one_factor():
     smiling, frowning = (portraits.passport(9, np.random.default_rng(0), smile=s)[0] for s in (1, -1))
     changed = np.abs(smiling - frowning).max(axis=(0, 3)) > 0
@@ -63,6 +71,8 @@ def test_moves_and_the_farthest():
     assert moved["smile"] == pytest.approx(-0.4)  # back is not forth for the one that was meant
     assert moved["hat"] == pytest.approx(0.2)
     assert portraits.farthest(moved, "smile") == "hat"
+    change[:, portraits.column("pose")] = 0.15
+    assert portraits.moves(change, SMILE, turn=0.5) == pytest.approx(moved | {"pose": 0.3})
     assert portraits.farthest(moved | {"smile": 0.5}, "hat") == "smile"
     assert portraits.farthest(moved | {"brow": np.nan}, "smile") == "brow"
 

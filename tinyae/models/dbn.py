@@ -29,8 +29,8 @@ class DeepBeliefNetwork(nn.Module):
             raise ValueError("DeepBeliefNetwork: expected at least one machine, got none")
         for i, (below, above) in enumerate(zip(machines, machines[1:]), 1):
             if below.weight.shape[1] != above.weight.shape[0]:
-                raise ValueError(f"DeepBeliefNetwork: machine {i} has {below.weight.shape[1]} hidden units, but "
-                                 f"the one above it {above.weight.shape[0]} visible ones")
+                raise ValueError(f"DeepBeliefNetwork: machine {i} has {below.weight.shape[1]} hidden units, "
+                                 f"but the one above it {above.weight.shape[0]} visible ones")
         self.machines = list(machines)
 
     def encode(self, v):
@@ -40,7 +40,7 @@ class DeepBeliefNetwork(nn.Module):
         return v
 
     def sample(self, n, steps, rng):
-        """n draws of v: so many Gibbs steps in the uppermost machine, from noise, then down through the others."""
+        """n draws of v: so many Gibbs steps from noise in the uppermost machine, then down through the others."""
         *below, top = self.machines
         noise = rng.random((n, top.weight.shape[0]), dtype=top.weight.dtype)
         v = top.gibbs(Tensor((noise < 0.5).astype(noise.dtype)), steps, rng)

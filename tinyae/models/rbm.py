@@ -54,17 +54,21 @@ class RestrictedBoltzmannMachine(nn.Module):
         layer.weight, layer.bias = self.weight, self.hidden_bias
         return nn.Sequential(layer, ops.sigmoid)
 
-    def upside_down(self, *, steps=1, chains=0, rng):
+    def upside_down(self, rng):
         """A new machine with the layers exchanged, so that its p(v) is p(h) of this one.
 
-        As the machine above this one in a `DeepBeliefNetwork` it leaves p(v) as it was: training it from
-        there can only raise the bound on ln p(v) (Hinton, Osindero and Teh 2006, section 4).
+        As the machine above this one in a `DeepBeliefNetwork` it leaves p(v) as it was: what training makes
+        better from there on raises the bound on ln p(v) (Hinton, Osindero and Teh 2006, section 4). Its
+        chains go on from those of this machine, by a draw of h given v.
         """
-        above = RestrictedBoltzmannMachine(*self.weight.shape[::-1], steps=steps, chains=chains, rng=rng)
+        above = RestrictedBoltzmannMachine(*self.weight.shape[::-1], steps=self.steps,
+                                           rng=np.random.default_rng(0))  # its draws are replaced
         above.weight, above.bias, above.hidden_bias = (
             Tensor(array.copy(), requires_grad=True)
             for array in (self.weight.data.T, self.hidden_bias.data, self.bias.data))
-        return above.to(self.weight.device)
+        with no_grad():
+            above.chains = self.hidden_given(self.chains).sample(rng)
+        return above
 
     def energy(self, v, h):
         """E(v, h) for each example, (N,)."""

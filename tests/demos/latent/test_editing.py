@@ -30,14 +30,19 @@ def test_quick_run(run_quick, tmp_path):
     assert len(page["start"]) == 10 and page["latent"] == 24 and len(text) < 6_000_000
 
 
-def test_most_telling():
-    rng = np.random.default_rng(0)
-    codes, values = rng.standard_normal((300, 4)), rng.random(300)
-    codes[:, 1] += values
-    codes[:, 2] -= 10 * values
-    codes[:, 3] = 0  # a dimension that is not used
-    way = editing.most_telling(codes, values)
-    assert way.tolist() == pytest.approx([0, 0, -codes[:, 2].std(), 0])
+class Known:
+    """A space in which the first dimension raises the smile a little and the second lowers it by more."""
+
+    def change(self, z, step):
+        moved = np.zeros((len(z), len(portraits.COLUMNS)))
+        moved[:, editing.SMILE] = 0.1 * step[0] - 0.2 * step[1]
+        return moved
+
+
+def test_one_dimension():
+    z = np.zeros((5, 3))
+    assert editing.one_dimension(Known(), z, np.array([1.0, 1.0, 9.0])).tolist() == [0, -1, 0]
+    assert editing.one_dimension(Known(), z, np.array([3.0, 1.0, 9.0])).tolist() == [3, 0, 0]
 
 
 def test_side_effect():

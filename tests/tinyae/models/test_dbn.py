@@ -15,8 +15,8 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def machine(visible, hidden, seed=0):
-    model = models.RestrictedBoltzmannMachine(visible, hidden, rng=rng())
+def machine(visible, hidden, seed=0, **options):
+    model = models.RestrictedBoltzmannMachine(visible, hidden, rng=rng(), **options)
     for i, p in enumerate(model.parameters()):
         p.data = rng(seed + i).standard_normal(p.shape)
     return model
@@ -26,7 +26,8 @@ def exact(machine):
     """p(v) of every state, and p(v | h) of every pair (states of h, states of v)."""
     v, h = (Tensor(STATES[n]) for n in machine.weight.shape)
     p = np.exp(machine.log_prob(v, machine.log_partition()).data)
-    given = np.array([[np.prod(np.where(x == 1, q, 1 - q)) for x in v.data] for q in machine.visible_given(h).mean.data])
+    on = machine.visible_given(h).mean.data
+    given = np.array([[np.prod(np.where(x == 1, q, 1 - q)) for x in v.data] for q in on])
     return p, given
 
 
@@ -68,13 +69,14 @@ def test_of_one_machine_all_is_that_machines():
 
 @pytest.mark.parametrize("options", [{}, {"steps": 3, "chains": 6}])
 def test_the_machine_upside_down_changes_nothing(options):
-    below = machine(V, H)
-    top = below.upside_down(rng=rng(), **options)
-    assert (top.steps, top.chains.shape) == (options.get("steps", 1), (options.get("chains", 0), H))
+    below = machine(V, H, **options)
+    top = below.upside_down(rng())
+    assert (top.steps, top.chains.shape) == (below.steps, (len(below.chains), H))
     assert np.allclose(exact(top)[0] @ exact(below)[1], exact(below)[0])
     network, v = models.DeepBeliefNetwork([below, top]), Tensor(STATES[V])
     for seed in range(5):  # the bound is ln p(v) itself, whatever is drawn
         assert np.allclose(network.bound(v, top.log_partition(), rng(seed)).data, np.log(exact(below)[0]))
+    assert np.isin(top.chains.data, (0, 1)).all()
     top.weight.data += 1  # a copy
     assert np.array_equal(below.weight.data, machine(V, H).weight.data)
 
