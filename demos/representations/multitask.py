@@ -132,13 +132,14 @@ def draw(run, found):
     """The accuracy over the number of labels, by what is learnt together, with its standard error."""
     means = {way: np.mean(values, axis=1) for way, values in found.items()}
     right = {way: f"{accuracy[FEW]:.0%}" for way, accuracy in means.items()}
-    fig = figures.figure(9, 5.2, f"Two labels of each digit: {right['apart']} right alone, {right['hard']} with "
-                         f"related tasks,\n{right['unrelated']} with tasks that ask for something else")
+    fig = figures.figure(9, 5.2, f"Two labels of each digit: {right['apart']} right alone, {right['hard']} "
+                         f"with related tasks,\n{right['unrelated']} with tasks that ask for something else")
     axes = fig.subplots()
     names = {"apart": "alone", "hard": "with loop and odd, hard", "soft": "with loop and odd, soft",
              "unrelated": "with slant and thickness, hard"}
     colours = (9, 0, 1, 5)
-    figures.curves(axes, COUNTS, {name: means[way] for way, name in names.items()}, colours=colours, label=False)
+    figures.curves(axes, COUNTS, {name: means[way] for way, name in names.items()}, colours=colours,
+                   label=False)
     for way, colour in zip(names, colours):
         axes.errorbar(COUNTS, means[way], np.std(found[way], axis=1) / len(found[way][0]) ** 0.5, fmt="none",
                       capsize=3, color=figures.COLOURS[colour])
@@ -146,5 +147,5 @@ def draw(run, found):
              ylabel="accuracy on held-out digits")
     axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
-    run.save(fig, "multitask.png", "accuracy over the number of labels: the curves with related tasks lie above "
+    run.save(fig, "multitask.png", "accuracy over the number of labels: those with related tasks lie above "
              "that of the task alone where labels are few; that with slant and thickness does not")
