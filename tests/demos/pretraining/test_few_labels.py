@@ -14,11 +14,6 @@ def test_quick_run(run_quick):
     assert set(metrics["measured"]["accuracy"]) == {"pixels", "code", "joint loss", "labels alone"}
 
 
-def test_the_first_of_each_digit():
-    labels, order = np.tile(np.arange(10), 3), np.arange(30)[::-1]
-    assert few_labels.first_of_each(labels, order, 2).tolist() == [i for d in range(10) for i in (20 + d, 10 + d)]
-
-
 def test_the_classifier_is_ridge_regression():
     rng = np.random.default_rng(0)
     codes, labels, new = rng.standard_normal((20, 5)), np.arange(20) % 10, rng.standard_normal((50, 5))

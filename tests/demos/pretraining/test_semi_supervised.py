@@ -26,10 +26,10 @@ def test_examples_are_drawn_from_the_densities(monkeypatch, world):
     assert world is demo.humps or truth.sum(axis=2) == pytest.approx(1 / len(demo.GRID))  # says nothing of y
 
 
-def test_the_first_of_each_kind_and_their_means():
+def test_the_first_few_kind_and_their_means():
     y = np.array([[0, 2], [0, 1], [1, 0], [2, 0], [2, 0], [2, 2]])
-    assert (demo.first_of_each(y, 1) == np.array([[1, 1], [0, 1], [1, 1], [1, 0], [0, 0], [0, 0]])).all()
-    assert demo.first_of_each(y, 2).sum(axis=0).tolist() == [5, 5]
+    assert (demo.first_few(y, 1) == np.array([[1, 1], [0, 1], [1, 1], [1, 0], [0, 0], [0, 0]])).all()
+    assert demo.first_few(y, 2).sum(axis=0).tolist() == [5, 5]
     x = np.arange(6.0)[:, None] * [1, 10]
     assert demo.class_means(x, y) == pytest.approx(np.array([[0.5, 2, 4], [30, 10, 25]]))
 
