@@ -17,6 +17,7 @@ answers ask for features that the digits' task needs, too. Slant and thickness s
 import numpy as np
 
 from demos import figures
+from demos.measures import first_of_each
 from tinyae import data, distributions, losses, nn, ops, optim
 
 LECTURES = "L4 L5"
@@ -35,7 +36,7 @@ def main(run):
 
     def accuracy(way, count, draw):
         """In the digits' task, after so many labelled examples of each digit."""
-        few = first_of_each(factors["digit"], count, run.rng(f"labels {draw}"))
+        few = first_of_each(factors["digit"], run.rng(f"labels {draw}").permutation(len(images)), count)
         examples, rng = (run.tensor(images[few]), run.tensor(factors["digit"][few])), run.rng("weights")
         model = {"apart": lambda: Apart(examples, rng),
                  "hard": lambda: Together(examples, distributions.Bernoulli, rng),
@@ -61,12 +62,6 @@ def slant_and_thickness(factors):
     """The two factors (N, 2), each with mean 0 and variance 1."""
     both = np.stack([factors["slant"], factors["thickness"]], axis=1)
     return (both - both.mean(axis=0)) / both.std(axis=0)
-
-
-def first_of_each(digits, count, rng):
-    """The numbers of so many examples of each digit."""
-    order = rng.permutation(len(digits))
-    return np.concatenate([order[digits[order] == digit][:count] for digit in range(10)])
 
 
 def trunk(rng):

@@ -128,7 +128,7 @@ def judge(claim, found, people):
 def draw(run, found, people):
     """The accuracy in each space, and in the code over the number of people that it was learnt from."""
     spaces = {"pixels": found["pixels"], "PCA": found["PCA"], "code": found[people[-1]]}
-    fig = figures.figure(11, 4.8, "Which of twenty strangers is it, by one picture of each? The nearest is right\n"
+    fig = figures.figure(11, 4.8, "Which of twenty strangers is it? The nearest single picture is right\n"
                          f"in {spaces['pixels'][20]:.0%} of cases by pixels, in {spaces['code'][20]:.0%} "
                          f"in a code learnt from {people[-1]} other people")
     left, right = fig.subplots(1, 2)

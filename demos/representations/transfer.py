@@ -19,6 +19,7 @@ shows new labels that gain, where the first task has two hundred kinds instead o
 import numpy as np
 
 from demos import figures
+from demos.measures import first_of_each
 from tinyae import data, losses, nn, ops, optim
 
 LECTURES = "L1 L4 L5"
@@ -91,8 +92,7 @@ class Classifier(nn.Module):
 def few(task, count, rng):
     """So many examples of each digit of the task."""
     images, labels = task
-    order = rng.permutation(len(labels))
-    chosen = np.concatenate([order[labels[order] == digit][:count] for digit in np.unique(labels)])
+    chosen = first_of_each(labels, rng.permutation(len(labels)), count)
     return images[chosen], labels[chosen]
 
 
