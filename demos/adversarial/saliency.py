@@ -138,7 +138,7 @@ def judge(claim, pixels, guess):
 def draw_copies(run, images, copies, pixels):
     """A few scenes, and what each of the three makes of them."""
     fig = figures.pictures(f"Where the ball is in copies from {CODE} numbers: {pixels[SQUARED]:.1f} pixels "
-                           f"off by squared error,\n{pixels[TRAINED]:.1f} when a discriminator's features count too",
+                           f"off by squared error,\n{pixels[TRAINED]:.1f} with a discriminator's features",
                            {"held-out images": images} | {
                                f"{name}: the ball is off by {pixels[name]:.1f} pixels": x
                                for name, x in copies.items()}, columns=8)

@@ -1,4 +1,4 @@
-"""The demo of the small ball: its scenes, the reader, the two players, a quick run, and claims that can fail."""
+"""The demo of the small ball: its scenes, the reader, both losses, a quick run, claims that can fail."""
 
 import numpy as np
 import pytest
