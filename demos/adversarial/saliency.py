@@ -15,8 +15,8 @@ A discriminator of pairs (x, x̂) could ask that (Lotter et al. 2015), but here 
 As a control, φ is a hidden layer with its first weights, which never learned to tell images from copies.
 
 Where the ball is in a copy is read from its upper rows: the brightest patch of the ball's size. What the
-ball gains, the robot's arms lose: both squared errors are noted, and as pixels are counted, the copies
-with the ball are hardly better than those without, or worse.
+ball gains, the robot's arms lose. Both squared errors are noted, and their sum is a little larger for the
+copies with the ball: by its own measure squared error is right to give it up.
 
 What keeps the game steady is a discriminator that changes slowly beside its first weights. Where those were
 smaller (Glorot's, not He's) and its rate was larger (0.001), the copies became noise in two runs of three.
