@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 from demos import page
 from demos.catalogue import CHAPTERS, catalogue
@@ -21,7 +23,8 @@ python -m demos NAME            runs one; its figures, numbers and claims go to 
 python -m demos NAME --help     its options; with --quick it takes seconds and judges nothing
 python -m demos all [CHAPTER]   runs all of them or a chapter; ends with the illustrated page, out/index.html
 python -m demos steps           the engine, built in small steps
-python -m demos exercises       gradient-check exercises"""
+python -m demos exercises       gradient-check exercises
+python -m demos gallery         GALLERY.md, from the results of all"""
 
 
 def main(argv=None):
@@ -29,10 +32,11 @@ def main(argv=None):
     words = sys.argv[1:] if argv is None else list(argv)
     p = argparse.ArgumentParser(prog="python -m demos", description=__doc__, epilog=USAGE,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises")
+    p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises, gallery")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
     args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
-    commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises}
+    commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises,
+                "gallery": make_gallery}
     demos = catalogue()
     if args.name in commands:
         return commands[args.name](rest)
@@ -91,21 +95,37 @@ def run_exercises(words):
     return command(words)
 
 
+def make_gallery(words):
+    """`python -m demos gallery`: write demos/GALLERY.md and its pictures from the results of a full run."""
+    from demos import gallery
+
+    p = argparse.ArgumentParser(prog="python -m demos gallery", description=make_gallery.__doc__)
+    p.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
+    try:
+        print(f"wrote {gallery.write(p.parse_args(words).out)}")
+    except (OSError, ValueError) as error:
+        p.error(str(error))
+    return 0
+
+
 # --- python -m demos all -------------------------------------------------------------------------
 
 def run_all(words):
-    """Run every demo or those of a chapter, each in a process of its own, one after another.
+    """Run every demo or those of a chapter, each in a process of its own, one after another or --jobs at a time.
 
     Prints one table of their claims, writes OUT/claims.json and the illustrated page OUT/index.html. The
     status is 1 if a claim did not hold or a demo failed. After Ctrl-C the table is of what there is.
     """
     from demos import run
 
-    demos = catalogue().values()
+    demos = list(catalogue().values())
     kinds = dict.fromkeys(kind for demo in demos for kind in demo.data)
     p = argparse.ArgumentParser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
     p.add_argument("chapter", nargs="?", choices=dict.fromkeys(demo.chapter for demo in demos),
                    help="a chapter (default: all)")
+    p.add_argument("--jobs", type=run.whole(1), default=1, metavar="N",
+                   help="run N at a time, each on its share of the threads; those that measure times run alone, "
+                        "last (default: 1)")
     run.common_options(p, data=tuple(kinds))
     p.set_defaults(data=None)  # without --data each demo runs on its own first kind
     args = p.parse_args(words)
@@ -116,12 +136,7 @@ def run_all(words):
         p.error(f"no folder for the results: {error}")
     if args.fresh:  # once, not once for each demo: what one has trained the next ones find
         shutil.rmtree(out / "recipes", ignore_errors=True)
-    results = []
-    for demo in demos:
-        if args.chapter in (None, demo.chapter):
-            results.append(run_one(demo, args, out))
-            if results[-1]["status"] == STOPPED:
-                break
+    results = run_each([demo for demo in demos if args.chapter in (None, demo.chapter)], args, out)
     print("\n" + table(results, args.quick))
     repeated = repeats(results)
     if repeated:
@@ -134,9 +149,60 @@ def run_all(words):
     return int(bool(repeated) or any(r["status"] != 0 for r in results))
 
 
-def run_one(demo, args, out):
-    """Run a demo; its name, exit status, seconds and claims. With a status of 0 or 1 it came to an end."""
-    print(f"\n== {demo.name}", flush=True)
+def run_each(demos, args, out):
+    """The results of the demos in their order, up to where it was stopped."""
+    results = {}
+    if args.jobs > 1:
+        results = side_by_side([demo for demo in demos if not demo.timed], args, out)
+    for demo in demos:
+        if any(result["status"] == STOPPED for result in results.values()):
+            break
+        if demo.name not in results:
+            print(f"\n== {demo.name}", flush=True)
+            results[demo.name] = run_one(demo, args, out, call)
+    return [results[demo.name] for demo in demos if demo.name in results]
+
+
+def side_by_side(demos, args, out):
+    """{name: result} of the demos, so many at a time; what each says is printed when it has ended."""
+    from demos.measures import allowed_threads  # here, not above: it loads NumPy
+
+    results, share = {}, str(max(1, allowed_threads() // args.jobs))
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": share, "OMP_NUM_THREADS": share}
+
+    def task(demo):
+        said = []
+        result = run_one(demo, args, out, lambda command: overheard(command, environment, said))
+        print(f"\n== {demo.name}", *said, sep="\n", flush=True)
+        return result
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        tasks = [pool.submit(task, demo) for demo in demos]
+        try:
+            for done in as_completed(tasks):
+                if done.result()["status"] == STOPPED:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:  # those that run have got it too: they save what they have, and end
+            pool.shutdown(cancel_futures=True)
+    for done in tasks:
+        if not done.cancelled():
+            results[done.result()["demo"]] = done.result()
+    return results
+
+
+def overheard(command, environment, said):
+    """The exit status of a command that runs beside others; what it says is added to the list."""
+    ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True, encoding="utf-8",
+                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said.append(ended.stdout.strip())
+    return ended.returncode
+
+
+def run_one(demo, args, out, call):
+    """Run a demo; its name, exit status, seconds and claims. With a status of 0 or 1 it came to an end.
+
+    call runs its command and gives the exit status.
+    """
     metrics, started = out / demo.name / "metrics.json", time.monotonic()
     metrics.unlink(missing_ok=True)  # of an earlier run: it must not pass for this one's
     status = call([sys.executable, "-m", "demos", demo.name, *options(demo, args)])

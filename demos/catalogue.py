@@ -23,7 +23,11 @@ ORDER = """line pca gradient deep depth manifold memorise overcomplete
     contractive tangents balance jacobian_cost jacobian_estimate
     convolution conv_autoencoder faces
     divergence bound reparameterise likelihoods vae importance collapse islands
-    editing arithmetic disentangle conditional outliers""".split()
+    editing arithmetic disentangle conditional outliers
+    game modes gan conditional_gan infogan blur saliency adversarial augment
+    rbm rbm_digits pretrain semi_supervised few_labels
+    words context codes transfer multitask one_shot zero_shot contrastive hashing compression invariance
+    """.split()
 
 
 class Demo(NamedTuple):
@@ -48,16 +52,25 @@ class Demo(NamedTuple):
     @property
     def data(self):
         """The kinds of data among which --data chooses: the file's DATA, none where the data is its own."""
-        for node in self.syntax().body:
-            match node:
-                case ast.Assign(targets=[ast.Name(id="DATA")], value=value):
-                    return ast.literal_eval(value)
-        return ()
+        return self.constant("DATA", ())
+
+    @property
+    def timed(self):
+        """Whether it measures times, and nothing should run beside it: the file's TIMED."""
+        return self.constant("TIMED", False)
 
     @property
     def path(self):
         """Its file."""
         return FOLDER / self.chapter / f"{self.name}.py"
+
+    def constant(self, name, default):
+        """The value that the file gives to that name, or the default."""
+        for node in self.syntax().body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                    return ast.literal_eval(value)
+        return default
 
     def syntax(self):
         """The file's syntax tree: what it says, without running it."""

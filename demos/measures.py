@@ -1,9 +1,15 @@
 """What the demos measure: of images, of codes, and of time. Everything here sees NumPy arrays."""
 
 import math
+import os
 import time
 
 import numpy as np
+
+
+def first_of_each(labels, order, count):
+    """The numbers of so many examples of each kind, kind by kind: the first ones in that order of all."""
+    return np.concatenate([order[labels[order] == kind][:count] for kind in np.unique(labels)])
 
 
 def nearest(queries, reference, k):
@@ -104,6 +110,40 @@ def linear_accuracy(codes, labels, new, new_labels, ridge=1e-3):
     return float((kinds[scores.argmax(axis=1)] == new_labels).mean())
 
 
+def binned(x, bins):
+    """Each column of x (N, k) as numbers of bins that hold equally many values; equal ones share a bin."""
+    edges = np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1], axis=0)
+    return np.stack([np.searchsorted(edges[:, i], x[:, i], side="right") for i in range(x.shape[1])], axis=1)
+
+
+def mutual_information(a, b):
+    """I(a; b) = Σ p(a, b) ln p(a, b) / p(a) p(b) of whole numbers (N,) by how often each occurs, in nats.
+
+    I(a; a) is the entropy of a.
+    """
+    (_, a), (_, b) = (np.unique(x, return_inverse=True) for x in (a, b))
+    kinds = a.max() + 1, b.max() + 1
+    joint = np.bincount(a * kinds[1] + b, minlength=kinds[0] * kinds[1]).reshape(kinds) / len(a)
+    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    there = joint > 0
+    return float((joint[there] * np.log(joint[there] / apart[there])).sum())
+
+
+def information_table(codes, factors, bins=10):
+    """I(z_j; v_k) / H(v_k) for each factor v_k (row) and latent dimension z_j (column), of values in bins."""
+    codes, factors = binned(codes, bins), binned(factors, bins)
+    return np.array([[mutual_information(z, v) / mutual_information(v, v) for z in codes.T] for v in factors.T])
+
+
+def mutual_information_gap(table):
+    """How much more of a factor the first dimension tells than the second, averaged (Chen et al. 2018, eq. 6).
+
+    1 where one dimension tells all of each factor and no other tells any; 0 where two tell as much.
+    """
+    top = np.sort(table, axis=1)
+    return float((top[:, -1] - top[:, -2]).mean())
+
+
 def area_under_roc(outliers, others):
     """The chance that an outlier scores above another, ties counting half: 1 perfect, ½ blind."""
     scores = np.concatenate([outliers, others])
@@ -126,3 +166,11 @@ def seconds_in_turns(ways, rounds):
             way()
             times[name].append(time.perf_counter() - started)
     return {name: float(np.median(turns[1:])) for name, turns in times.items()}
+
+
+def allowed_threads():
+    """The threads that NumPy's matrix products may use, all together."""
+    named = [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if name in os.environ]
+    if named:
+        return int(named[0])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -7,6 +7,7 @@ A demo is a file in the folder of its chapter:
     LECTURES = "L1 L2"                          the lectures that claim it
     EPOCHS = {"strokes": 40, "mnist": 20}       or {"all": 40}; absent where nothing is trained by epochs
     DATA = ("strokes", "mnist")                 what --data may be; absent where the data are its own
+    TIMED = True                                it measures times, so nothing may run beside it; or absent
 
     def options(parser): ...                    arguments of its own, if it has any
 
@@ -23,6 +24,7 @@ A demo is a file in the folder of its chapter:
 
 import argparse
 import importlib
+import io
 import json
 import math
 import os
@@ -150,18 +152,20 @@ class Run:
         """The array as a Tensor on the device."""
         return Tensor(to_device(array, self.device), requires_grad)
 
-    def fit(self, model, x, *, lr=1e-3, optimizer=None, epochs=None, batch_size=100, rng=None, what=None, **options):
+    def fit(self, model, x, *, lr=1e-3, optimizer=None, epochs=None, batch_size=100, rng=None, what=None,
+            silent=False, **options):
         """Train the model on the device; the history, as `training.fit` gives it.
 
         lr is a number or a schedule for Adam, where no other optimiser (or players) is given; epochs are
-        by default those asked for, and what is a word or two that are shown first. The other options are
-        those of `training.fit`.
+        by default those asked for, and what is a word or two that are shown first; silent shows no progress,
+        where it would be a line for each of many short trainings. The other options are those of `training.fit`.
         """
         if what:
             self.say(f"{what}:")
         model.to(self.device)
         optimizer = optim.Adam(model.parameters(), lr) if optimizer is None else optimizer
-        return training.fit(model, optimizer, x, batch_size=batch_size,
+        stream = {"stream": io.StringIO()} if silent else {}
+        return training.fit(model, optimizer, x, batch_size=batch_size, **stream,
                             epochs=self.epochs if epochs is None else epochs,
                             rng=self.rng("training") if rng is None else rng, **options)
 

@@ -12,7 +12,6 @@ sheet and lets the others in from there outwards, so that the sheet grows flat f
 both: `--lengths 0` leaves out the one, `--stages 1` the other.
 """
 
-import io
 import math
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from demos import figures
 from demos.measures import nearest, pca, r_squared, relative_error
 from demos.run import real, whole
-from tinyae import data, models, nn, ops, optim, training
+from tinyae import data, models, nn, ops, optim
 
 LECTURES = "L1 L2 L4"
 EPOCHS = {"all": 240, "quick": 3}
@@ -85,16 +84,16 @@ def fit(run, x, weight, stages):
     encoder, decoder = network(3, 2, start), network(2, 3, start)
     model = models.Autoencoder(encoder, decoder, penalties=[keep_lengths(decoder, weight)] if weight else [])
     optimizer = optim.Adam(model.to(run.device).parameters(), 1e-3)
-    options = {"batch_size": 100, "rng": rng, "stream": io.StringIO()}
+    options = {"optimizer": optimizer, "rng": rng, "silent": True}
     order, last = outwards(x), run.epochs // 5
     draws = math.ceil((run.epochs - last) * len(x) / stages)
     for stage in range(1, stages + 1 if run.epochs else 1):
         some = rng.choice(order[: round(len(x) * max(stage / stages, FIRST))], draws)
-        history = training.fit(model, optimizer, x[some], epochs=1, **options)
+        history = run.fit(model, x[some], epochs=1, **options)
         if stage % 20 == 0 or stage == stages:
             run.say(f"  {stage / stages:4.0%} of the points: loss {history[-1]['train']['loss']:.4f}")
     optimizer.lr = 2e-4
-    training.fit(model, optimizer, x, epochs=last, **options)
+    run.fit(model, x, epochs=last, **options)
     return model
 
 

@@ -8,7 +8,6 @@ images to indices has no answer to a new image but the images that it knows. As 
 network is trained on many images: in as many updates it does not memorise them.
 """
 
-import io
 import math
 
 import numpy as np
@@ -56,7 +55,7 @@ def train(run, x, width):
     model = autoencoder(x.shape[1], width, run.rng("weights"))
     epochs = math.ceil(run.epochs * FEW / len(x))
     run.fit(model, x, lr=optim.falling(3e-3, 1e-3, 3e-4, parts=5), epochs=epochs, batch_size=FEW,
-            stream=io.StringIO())  # a line for each of thousands of updates would say nothing
+            silent=True)  # a line for each of thousands of updates would say nothing
     return model
 
 

@@ -1,15 +1,15 @@
-"""How long a training step takes: tinyae, PyTorch and the floor, in turns.
+"""How long a training step takes: tinyae, PyTorch, NumPy by hand and the floor, in turns.
 
-The floor is what no NumPy program can avoid: the step's matrix products and one pass of Adam. PyTorch
+The floor is what no NumPy program can avoid: the step's matrix products and one pass of Adam. The VAE's
+step is there by hand as well (`_by_hand.py`): what a program without an engine can do. PyTorch
 is compared where it is installed (pip install torch); nothing else in tinyae uses it. Each library has
 a process of its own, since the threads of two would get in each other's way, and as many threads. They
 take turns, so that whatever else the machine does falls on all of them alike; what counts is the
-ratio of the medians.
+ratio of the medians. With --profile no one else is timed: a table tells where tinyae's step spends it.
 """
 
 import importlib.util
 import multiprocessing
-import os
 import re
 import signal
 import time
@@ -18,18 +18,26 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from demos import figures
-from demos.engine._contenders import BATCH, CASES, CLOSED, FLOOR, library
+from demos.engine import _profile
+from demos.engine._contenders import BATCH, BY_HAND, CASES, CLOSED, FLOOR, library
+from demos.measures import allowed_threads
 from demos.run import whole
 from tinyae.backend import device_module, keep_freed_memory
 
 LECTURES = ""
+TIMED = True
 
 
 def options(p):
     p.add_argument("--rounds", type=whole(1), default=20, help="turns of each contender (default: 20)")
+    p.add_argument("--profile", action="store_true",
+                   help="where the time of tinyae's steps goes, by operation, in place of the comparison")
 
 
 def main(run):
+    if run.options.profile:
+        run.note(profile=profiles(run))
+        return
     libraries = ["NumPy", "PyTorch"] if importlib.util.find_spec("torch") else ["NumPy"]
     if "PyTorch" not in libraries:
         run.say("PyTorch is not installed here: only tinyae and the floor are measured")
@@ -39,12 +47,25 @@ def main(run):
         workers = {name: stack.enter_context(worker(name, run.device)) for name in libraries}
         for case, (turn, contenders) in CASES.items():
             names = [name for name in contenders if library(name) in libraries
-                     and not (name == FLOOR and run.device == "gpu")]
+                     and not (name in (BY_HAND, FLOOR) and run.device == "gpu")]
             medians[case] = compare(workers, case, names, rounds, run.pick(turn, 1))
             run.say(told(case, medians[case], place))
     run.note(place=place, rounds=rounds, medians_in_seconds=medians,
              ratios={case: ratios(seconds) for case, seconds in medians.items()})
     draw(run, medians, place)
+
+
+def profiles(run):
+    """{model: {operation: (calls, seconds)}} of tinyae's steps, which are told at once."""
+    if run.device == "gpu":
+        raise RuntimeError("--profile reads the host's clock, which does not wait for a GPU; "
+                           "use --device cpu for it")
+    keep_freed_memory()
+    batch, found = np.random.default_rng(0).random((BATCH, 784), np.float32), {}
+    for case, (_, contenders) in CASES.items():
+        found[case], whole = _profile.profile(contenders["tinyae"](batch, "cpu"), run.pick(20, 1))
+        run.say(_profile.told(case, found[case], whole))
+    return found
 
 
 def compare(workers, case, names, rounds, turn):
@@ -69,7 +90,8 @@ def ratios(medians):
     A closed form takes fewer products: it is compared with the general method of tinyae alone.
     """
     fastest = min((s for name, s in medians.items() if library(name) == "PyTorch"), default=None)
-    others = {"PyTorch's": fastest, "the floor's": medians.get(FLOOR)}
+    others = {"PyTorch's": fastest, "the step by hand's": medians.get(BY_HAND),
+              "the floor's": medians.get(FLOOR)}
     of = {"tinyae": {name: medians["tinyae"] / s for name, s in others.items() if s}}
     if CLOSED in medians:
         of[CLOSED] = {"tinyae's": medians[CLOSED] / medians["tinyae"]}
@@ -171,14 +193,6 @@ def gpu_clock(event, elapsed):
     return clock
 
 
-def allowed_threads():
-    """The threads that NumPy's matrix products may use, which PyTorch gets too."""
-    named = [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS") if name in os.environ]
-    if named:
-        return int(named[0])
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def where(device):
     """The device in words."""
     if device == "gpu":
@@ -203,7 +217,8 @@ def told(case, medians, place):
 def draw(run, results, place):
     """A panel of bars for each model."""
     fig = figures.figure(9, 0.9 + 1.8 * len(results), f"Time of a training step, batch {BATCH} ({place})")
-    shades = {"tinyae": figures.COLOURS[0], "PyTorch": figures.COLOURS[6], "floor": figures.COLOURS[9]}
+    shades = {"tinyae": figures.COLOURS[0], "PyTorch": figures.COLOURS[6], "by": figures.COLOURS[2],
+              "floor": figures.COLOURS[9]}
     for axes, (case, medians) in zip(np.ravel(fig.subplots(len(results), 1)), results.items()):
         names, values = list(medians), [s * 1e3 for s in medians.values()]
         bars = axes.barh(names, values, color=[shades[re.split("[ ,:]", name)[0]] for name in names])
@@ -214,4 +229,4 @@ def draw(run, results, place):
         of = ratios(medians)["tinyae"].get("PyTorch's")
         axes.set_title(f"{case}: tinyae takes {of:.2f} of PyTorch's time" if of else case, fontsize=11)
     run.save(fig, "speed.png", "bars for the milliseconds of a training step: for each of four models, those "
-             "of tinyae, PyTorch and the floor")
+             "of tinyae, PyTorch and the floor, and for the first a step by hand")

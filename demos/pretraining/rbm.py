@@ -99,7 +99,7 @@ def draw(run, curves, entropy, patterns, made, best):
     left.axhline(entropy, color=figures.COLOURS[9], linestyle="--")
     left.annotate("the data's entropy: no model is better", (0, entropy), (4, -14), textcoords="offset points",
                   color="#555555", fontsize=10)
-    left.set(xlim=(0, 1.3 * passes[-1]), ylim=(entropy - 1, None))
+    left.set(xlim=(0, 1.3 * passes[-1]), ylim=(entropy - 1, 1.05 * np.max(list(curves.values()))))
     figures.curves(left, passes, curves)
     left.set(xlabel="passes through the data", ylabel="−E ln p(v), exact (nats)")
     for axes, images, title in zip(sheets, (patterns, made), ("all 30 patterns", f"30 that {best}'s draws")):

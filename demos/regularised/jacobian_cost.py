@@ -22,6 +22,7 @@ from tinyae import grad, nn, ops, penalties
 from tinyae.backend import keep_freed_memory
 
 LECTURES = "L1 L4"
+TIMED = True
 DATA = ("strokes", "mnist")
 BATCH = 100
 SIZES = (784, 256, 64)

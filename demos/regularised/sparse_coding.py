@@ -18,6 +18,7 @@ from tinyae import Tensor, models, nn, no_grad, ops
 from tinyae.backend import array_module
 
 LECTURES = "L3"
+TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 30, "mnist": 30}
 HIDDEN = 512

@@ -18,7 +18,6 @@ Warm-up, a weight that rises from 0 to 1 over the first third of the training, h
 the end.
 """
 
-import io
 import math
 
 import numpy as np
@@ -100,7 +99,7 @@ def linear_spreads(run, x, beta):
         likelihood=distributions.SquaredError, beta=beta)
     # Large rates first: which way the code's axes point within their span matters little to the loss.
     run.fit(model, x, lr=optim.falling(0.1, 0.03, 0.01, 0.003, parts=4), epochs=run.pick(100, 4),
-            batch_size=250, stream=io.StringIO())
+            batch_size=250, silent=True)
     return np.sort(code_variances(run, model, x))[::-1]
 
 
@@ -148,7 +147,7 @@ def course(run, train, test, decoder, warmup):
     adam, rng = optim.Adam(model.parameters(), 2e-2), run.rng("training")
     for epoch in range(epochs):
         model.beta = min(1.0, 3 * epoch / epochs) if warmup else 1.0
-        training.fit(model, adam, train, epochs=1, batch_size=100, rng=rng, stream=io.StringIO())
+        run.fit(model, train, optimizer=adam, epochs=1, rng=rng, silent=True)
         now = training.evaluate(model, test, run.noise("evaluation"))
         found.append({"kl": now["kl"], "elbo": -now["reconstruction"] - now["kl"],
                       "active": int((code_variances(run, model, test) > ACTIVE).sum())})

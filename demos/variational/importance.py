@@ -47,9 +47,9 @@ def main(run):
     grid = checkered_grid(run.pick(0.03, 0.2))
     truths = {name: truth(run, model, test, *grid) for name, model in ((ELBO, plain), (L5, weighted))}
     log_p = {name: found["log_p"] for name, found in truths.items()}
-    watched = test[:WATCHED]
-    errors = errors_of_estimates(run, weighted, watched, log_p[L5][:WATCHED])
-    others = {"narrow": errors_of_estimates(run, plain, watched, log_p[ELBO][:WATCHED])["encoder"],
+    watched = test[:run.pick(WATCHED, 2)]
+    errors = errors_of_estimates(run, weighted, watched, log_p[L5][:len(watched)])
+    others = {"narrow": errors_of_estimates(run, plain, watched, log_p[ELBO][:len(watched)])["encoder"],
               **{f"{way}, {MANY}": found for way, found in errors_of_estimates(run, large, watched).items()}}
 
     numbers = {"difference": worst(found["difference"] for found in truths.values()),
@@ -67,7 +67,7 @@ def main(run):
                      "bias": {k: error.mean() for k, error in others["narrow"].items()}})
     judge(run.claim, **numbers)
     draw_estimates(run, errors, others)
-    typical = np.argsort(truths[L5]["share"][:WATCHED])[WATCHED // 2]
+    typical = np.argsort(truths[L5]["share"][:len(watched)])[len(watched) // 2]
     draw_plane(run, weighted, watched[typical : typical + 1])
     draw_bounds(run, bounds, {name: found.mean() for name, found in log_p.items()})
 

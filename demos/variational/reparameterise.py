@@ -16,7 +16,6 @@ The limit: the noise is small where f is smooth. Where f wiggles faster than q i
 says nothing of its mean, and the score function, which only needs f, scatters less.
 """
 
-import io
 import math
 
 import numpy as np
@@ -27,6 +26,7 @@ from tinyae import Tensor, grad, models, ops, optim, training
 from tinyae.distributions import Bernoulli, Gaussian
 
 LECTURES = "L4 L5"
+TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 15, "mnist": 15}
 DIMENSIONS, SAMPLES, AT = (1, 2, 4, 8, 16, 32, 64), (1, 4, 16, 64), 16  # AT: the dimensions for SAMPLES
@@ -188,7 +188,7 @@ def best_of_rates(run, name, digits, chooser):
         model = vae(run, name, digits.shape)
         run.say(f"{name}, learning rate {rate:g}")
         history = run.fit(model, digits.train, lr=optim.falling(rate, rate / 3), held_out=chooser,
-                          stream=io.StringIO())
+                          silent=True)
         tried.append((evaluated(run, model, chooser), rate, model, history))
     return min(tried, key=lambda one: one[0])[1:]
 

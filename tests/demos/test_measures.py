@@ -157,3 +157,47 @@ def test_seconds_in_turns(monkeypatch):
     ways = {"a": way("a", [90, 1, 5, 2]), "b": way("b", [0, 10, 30, 20])}
     assert measures.seconds_in_turns(ways, rounds=3) == {"a": 2, "b": 20}  # the first round does not count
     assert calls == 4 * ["a", "b"]
+
+
+# --- information ---------------------------------------------------------------------------------
+
+def test_bins_have_equally_many_values_and_equal_values_share_one():
+    x = np.stack([np.random.default_rng(0).permutation(200) ** 3, np.arange(200) % 2], axis=1)
+    found = measures.binned(x, 10)
+    assert np.array_equal(np.bincount(found[:, 0]), np.full(10, 20))
+    assert (np.diff(found[np.argsort(x[:, 0]), 0]) >= 0).all()
+    kinds = np.unique(found[:, 1])
+    assert len(kinds) == 2 and np.array_equal(found[:, 1] == kinds[1], x[:, 1] == 1)
+
+
+def test_mutual_information_of_known_cases():
+    a = np.repeat([3, 7, 8, 20], 25)
+    assert measures.mutual_information(a, a) == pytest.approx(np.log(4))
+    assert measures.mutual_information(a, -a) == pytest.approx(np.log(4))  # names do not matter
+    assert measures.mutual_information(a, a > 7) == pytest.approx(np.log(2))
+    assert measures.mutual_information(a, np.tile(np.arange(25), 4)) == pytest.approx(0, abs=1e-12)
+    assert measures.mutual_information(np.zeros(100, int), a) == 0
+    flips = np.r_[np.zeros(90, int), np.ones(10, int)]  # a channel that is wrong once in ten times
+    sent = np.tile([0, 1], 50)
+    lost = -0.1 * np.log(0.1) - 0.9 * np.log(0.9)
+    assert measures.mutual_information(sent, sent ^ flips) == pytest.approx(np.log(2) - lost)
+
+
+def test_gap_of_known_codes():
+    rng = np.random.default_rng(0)
+    v = rng.random((4000, 2))
+    noise = rng.standard_normal((4000, 1))
+    each = measures.information_table(np.c_[noise, -v[:, 1] ** 3, v[:, 0]], v)
+    assert each.shape == (2, 3) and each[0, 2] == each[1, 1] == pytest.approx(1)
+    assert np.delete(each, [2, 4]).max() < 0.05
+    assert measures.mutual_information_gap(each) > 0.95
+    twice = measures.information_table(np.c_[v, v + 0], v)
+    assert measures.mutual_information_gap(twice) == 0  # two dimensions tell the same
+    gaussian = rng.standard_normal((4000, 2))
+    mixed = gaussian @ np.array([[1, 1], [1, -1]]) / np.sqrt(2)
+    assert measures.mutual_information_gap(measures.information_table(mixed, gaussian)) < 0.05
+
+
+def test_the_first_of_each_kind():
+    labels, order = np.tile([5, 7, 9], 4), np.arange(12)[::-1]
+    assert measures.first_of_each(labels, order, 2).tolist() == [9, 6, 10, 7, 11, 8]

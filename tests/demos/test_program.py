@@ -208,7 +208,12 @@ def ends(house, run, monkeypatch, tmp_path):
                     json.dumps(metrics(name, chapters[name], **{"held": held, **claim})))
             return 1 if status == "traceback" else status
 
+        def overheard(command, environment, said):
+            said.append(f"{command[3]} with {environment['OPENBLAS_NUM_THREADS']}")
+            return call(command)
+
         monkeypatch.setattr(program, "call", call)
+        monkeypatch.setattr(program, "overheard", overheard)
         return program.main(["all", *words, "--out", str(tmp_path / "out")]), commands
     return all_
 
@@ -270,6 +275,34 @@ def test_all_sums_up(ends, tmp_path, capsys, statuses, expected, words):
     assert [r["demo"] for r in json.loads((tmp_path / "out" / "claims.json").read_text())["demos"]] == [
         command[3] for command in commands]
     assert "pca/metrics.json" not in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_jobs(ends, house, monkeypatch, tmp_path, capsys):
+    """Side by side, each on its share of the threads; but one that measures times is alone, and last."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    module(house, "autoencoders", "deep", body="TIMED = True")
+    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--jobs", "3")
+    assert status == 0 and len(commands) == 3 and commands[-1][3] == "deep"
+    out = capsys.readouterr().out
+    assert "pca with 2" in out and "graph with 2" in out and "deep with" not in out
+    said = json.loads((tmp_path / "out" / "claims.json").read_text())
+    assert [r["demo"] for r in said["demos"]] == ["deep", "pca", "graph"]  # in their order all the same
+
+
+def test_jobs_that_are_stopped(ends, house, capsys):
+    module(house, "autoencoders", "deep", body="TIMED = True")
+    status, commands = ends({"pca": 130, "graph": 130}, "--jobs", "2")
+    assert status == 130 and "deep" not in [command[3] for command in commands]
+    with pytest.raises(SystemExit):
+        program.main(["all", "--jobs", "0"])
+    assert "must be at least 1, not 0" in capsys.readouterr().err
+
+
+def test_what_a_job_says_is_kept():
+    said = []
+    code = "import os, sys; print(os.environ['KEY']); print('and', file=sys.stderr); sys.exit(7)"
+    assert program.overheard([sys.executable, "-u", "-c", code], {**os.environ, "KEY": "so"}, said) == 7
+    assert said == ["so\nand"]
 
 
 def test_claims_of_one_name(ends, capsys):

@@ -58,12 +58,13 @@ RANGES = {"identity": (0, 2**63 - 1)} | {
 SKIN = ((0.99, 0.85, 0.74), (0.80, 0.57, 0.41), (0.45, 0.29, 0.20))  # colours at 0, 1/2 and 1
 IRIS = ((0.33, 0.18, 0.08), (0.25, 0.50, 0.25), (0.20, 0.48, 0.85))
 HAIR = np.array([(0.09, 0.08, 0.09), (0.38, 0.22, 0.11), (0.93, 0.78, 0.42), (0.76, 0.31, 0.10)], np.float32)
-WHITE, BLACK, LIPS, SHIRT = (0.97, 0.97, 0.96), (0.07, 0.07, 0.08), (0.66, 0.20, 0.20), (0.25, 0.42, 0.45)
+WHITE, BLACK, SHIRT = (0.97, 0.97, 0.96), (0.07, 0.07, 0.08), (0.25, 0.42, 0.45)
+LIPS, MOUTH_INSIDE = (0.60, 0.10, 0.14), (0.20, 0.04, 0.06)
 HAT, BRIM = (0.16, 0.27, 0.62), (0.10, 0.17, 0.42)
 PIXELS = 32  # height and width of an image
 CENTRE = (15.5, 14.5)  # (column, row) of the middle of an unshifted head, counting pixel centres from 0
 HEIGHT = 9.3  # from the middle of the head to the chin
-MOUTH = 3.4  # from the middle to a corner
+MOUTH = 3.7  # from the middle to a corner, when it does not smile
 TURN = 0.6  # radians, of a head turned all the way
 EDGE = 1.2  # pixels from full paint to none
 BLOCK = 32  # images drawn at once: their temporaries fit a processor's cache
@@ -270,9 +271,9 @@ def near_ear(canvas, face):
 def eyes(canvas, face):
     """White, iris, pupil and brow; |u| makes a pair of each."""
     x, y = np.abs(face.u) - face.eye_distance, face.y + 0.8
-    canvas.paint_on_head(ellipse(x, y, 2.0, 1.5), WHITE)
-    canvas.paint_on_head(ellipse(x, y, 1.2, 1.3), face.iris_colour)
-    canvas.paint_on_head(ellipse(x, y, 0.5, 0.55), BLACK)
+    canvas.paint_on_head(ellipse(x, y, 2.2, 1.7), WHITE)
+    canvas.paint_on_head(ellipse(x, y, 1.4, 1.5), face.iris_colour)
+    canvas.paint_on_head(ellipse(x, y, 0.55, 0.6), BLACK)
     arch = y + 2.8 + 0.08 * x**2
     brow = np.sqrt(np.maximum(np.abs(x) - 1.6, 0)**2 + arch**2) - 0.55 * face.brow
     canvas.paint_on_head(brow, 0.55 * face.hair_rgb)
@@ -294,15 +295,22 @@ def beard(canvas, face):
 
 
 def mouth(canvas, face):
-    """A parabola, whose curvature is the smile; when it smiles it opens and shows the teeth."""
-    q = (face.u / MOUTH)**2  # 0 in the middle, 1 at the corners
-    middle = 5.8 + 2.1 * face.smile * (0.45 - q)
-    slope = 4.2 / MOUTH**2 * face.smile * face.u
-    apart = np.abs(face.y - middle) / np.sqrt(1 + slope**2)  # makes the line as thick where it is steep
+    """Lips along a parabola, whose curvature is the smile; it opens, dark inside, and shows the upper teeth.
+
+    A smile also widens the mouth, and a frown presses the lips out.
+    """
     opened = np.maximum(face.smile, 0)
-    half, side = 0.7 + 0.8 * opened * np.maximum(1 - q, 0), np.abs(face.u) - MOUTH
-    canvas.paint_on_head(np.maximum(apart - half, side), LIPS)
-    canvas.paint_on_head(np.maximum(apart - half + 0.8, side + 1), WHITE, opened)
+    wide = MOUTH + 0.5 * opened
+    q = (face.u / wide)**2  # 0 in the middle, 1 at the corners
+    slope = 4.4 / wide**2 * face.smile * face.u
+    below = face.y - 5.8 - face.smile * (0.8 - 2.2 * q)
+    below /= np.sqrt(1 + slope**2)  # makes lips as thick where they are steep
+    gap, lips = 1.4 * opened * np.maximum(1 - q, 0), 0.75 + 0.2 * (opened - face.smile)
+    inside, side = np.abs(below) - gap, np.abs(face.u) - wide
+    canvas.paint_on_head(np.maximum(inside - lips, side), LIPS)
+    inside = np.maximum(inside, side + 0.8)
+    canvas.paint_on_head(inside, MOUTH_INSIDE)
+    canvas.paint_on_head(np.maximum(inside, below), WHITE, np.minimum(2 * opened, 1))
 
 
 def hair(canvas, face):

@@ -6,26 +6,28 @@ from itertools import pairwise
 from .. import nn, ops
 
 
-def dense_networks(shape, hidden, code, rng, statistics=1):
+def dense_networks(shape, hidden, code, rng, statistics=1, given=0):
     """An encoder and a decoder with hidden ReLU layers, for examples of that shape.
 
     hidden is the width of the one hidden layer, or a list of widths, which the decoder has in
     reverse. The encoder gives statistics · code numbers: 1 for a plain code, 2 for a mean and a
-    log-variance.
+    log-variance. given is how many numbers a conditional model puts beside an example's last axis and
+    beside the code.
     """
     widths = [hidden] if isinstance(hidden, int) else list(hidden)
-    encoder = nn.mlp(tuple(shape), *widths, statistics * code, rng=rng)
-    decoder = nn.mlp(code, *widths[::-1], tuple(shape), rng=rng)
+    encoder = nn.mlp((*shape[:-1], shape[-1] + given), *widths, statistics * code, rng=rng)
+    decoder = nn.mlp(code + given, *widths[::-1], tuple(shape), rng=rng)
     return encoder, decoder
 
 
-def conv_networks(shape, channels, code, rng, statistics=1):
+def conv_networks(shape, channels, code, rng, statistics=1, given=0):
     """An encoder of convolutions and a decoder of transposed ones, each of which halves or doubles the size.
 
     shape is (H, W, C); channels are those after each convolution, one or more of them, and H and W
     must be divisible by 2 for each; else ValueError. Each kernel has 4 x 4 entries and moves by 2, so
     that every window overlaps its neighbours evenly and no pixel of the decoder's image is covered
-    more often than another.
+    more often than another. statistics and given are as in `dense_networks`: to the encoder what is given
+    is that many more channels.
     """
     if not channels:
         raise ValueError("conv_networks: expected the channels after each convolution, got none")
@@ -35,9 +37,10 @@ def conv_networks(shape, channels, code, rng, statistics=1):
         raise ValueError(f"conv_networks: height and width must be divisible by {times}, not {h} and {w}")
     small = (h // times, w // times, channels[-1])
     size = math.prod(small)
-    down = [f for a, b in pairwise((c, *channels)) for f in (nn.Conv2d(a, b, 4, 2, 1, rng=rng), ops.relu)]
+    down = [f for a, b in pairwise((c + given, *channels))
+            for f in (nn.Conv2d(a, b, 4, 2, 1, rng=rng), ops.relu)]
     encoder = nn.Sequential(*down, nn.Flatten(), nn.Dense(size, statistics * code, rng=rng, init="glorot"))
-    start = [nn.Dense(code, size, rng=rng), ops.relu, nn.Reshape(small)]
+    start = [nn.Dense(code + given, size, rng=rng), ops.relu, nn.Reshape(small)]
     up = [f for a, b in pairwise(channels[::-1])
           for f in (nn.ConvTranspose2d(a, b, 4, 2, 1, rng=rng), ops.relu)]
     last = nn.ConvTranspose2d(channels[0], c, 4, 2, 1, rng=rng, init="glorot")

@@ -47,6 +47,29 @@ class RestrictedBoltzmannMachine(nn.Module):
         # Saved with the parameters, so that a training that is resumed goes on with the same chains.
         self.chains = Tensor((rng.random((chains, visible), dtype=np.float32) < 0.5).astype(np.float32))
 
+    @property
+    def encoder(self):
+        """`encode` as a network with the same weights, Sequential(Dense, sigmoid): a layer to fine-tune."""
+        layer = nn.Dense(*self.weight.shape, rng=np.random.default_rng(0))  # the weights drawn are replaced
+        layer.weight, layer.bias = self.weight, self.hidden_bias
+        return nn.Sequential(layer, ops.sigmoid)
+
+    def upside_down(self, rng):
+        """A new machine with the layers exchanged, so that its p(v) is p(h) of this one.
+
+        As the machine above this one in a `DeepBeliefNetwork` it leaves p(v) as it was: what training makes
+        better from there on raises the bound on ln p(v) (Hinton, Osindero and Teh 2006, section 4). Its
+        chains go on from those of this machine, by a draw of h given v.
+        """
+        above = RestrictedBoltzmannMachine(*self.weight.shape[::-1], steps=self.steps,
+                                           rng=np.random.default_rng(0))  # its draws are replaced
+        above.weight, above.bias, above.hidden_bias = (
+            Tensor(array.copy(), requires_grad=True)
+            for array in (self.weight.data.T, self.hidden_bias.data, self.bias.data))
+        with no_grad():
+            above.chains = self.hidden_given(self.chains).sample(rng)
+        return above
+
     def energy(self, v, h):
         """E(v, h) for each example, (N,)."""
         return -(v @ self.bias + h @ self.hidden_bias + ops.sum((v @ self.weight) * h, axis=1))
