@@ -146,7 +146,8 @@ def interference(path):
 
 def along(path, share):
     """What is right on the old digits when those shares of the new one are first recognised."""
-    return np.interp(share, np.maximum.accumulate(path[:, 0]), path[:, 1])
+    rising = np.maximum.accumulate(path[:, 0]) + 1e-9 * np.arange(len(path))  # the first of equals counts
+    return np.interp(share, rising, path[:, 1])
 
 
 def judge(claim, right, lost):
@@ -203,8 +204,9 @@ def draw_accuracy(run, found, few):
 def draw_paths(run, paths, lost):
     """What is left of nine digits while the tenth is learned, averaged over which one is the tenth."""
     share = np.linspace(0, LEARNED, 33)
-    fig = figures.figure(8.5, 5, f"While a tenth digit is learned, nine lose {lost['dense']:.1%} in a dense "
-                         f"code,\n{lost['sparse']:.1%} in a sparse one and {lost['local']:.1%} in a local one")
+    fig = figures.figure(8.5, 5, "While a tenth digit is learned, nine lose "
+                         f"{lost['dense']:.1%} in a dense code,\n"
+                         f"{lost['sparse']:.1%} in a sparse one and {lost['local']:.1%} in a local one")
     axes = fig.subplots()
     axes.set(xlim=(0, 1.1), xticks=np.arange(0, 0.9, 0.1), xlabel="share of the new digit that is recognised",
              ylabel="accuracy on the nine others")
