@@ -46,16 +46,15 @@ def test_only_the_kind_and_the_rest_of_z_count(a_run):
 def test_plain_digits(a_run):
     digits = infogan.plain_digits(a_run(infogan))
     assert len(digits.train) == 512 and len(digits.test) == 256
-    for name, value in (("rotation", 0), ("size", 17), ("width", 1), ("shift", 0)):
+    for name, value in (("rotation", 0), ("thickness", np.float32(2.1)), ("size", 17), ("shift", 0)):
         assert (digits.train_factors[name] == value).all()
     slants = digits.train_factors["slant"]
     assert np.histogram(slants, bins=5, range=(-0.3, 0.7))[0].min() > 60
     known = infogan.manner(digits)
-    assert set(known) == {"slant", "thickness"}
-    assert np.array_equal(known["slant"], digits.test_factors["slant"])
+    assert set(known) == {"slant"} and np.array_equal(known["slant"], digits.test_factors["slant"])
     measured = infogan.manner(digits._replace(test_factors=None))
     assert np.corrcoef(measured["lean of the ink"], known["slant"])[0, 1] > 0.7
-    assert np.corrcoef(measured["amount of ink"], known["thickness"])[0, 1] > 0.7
+    assert np.allclose(measured["amount of ink"], digits.test.sum(axis=(1, 2, 3)))
 
 
 def test_purity():
@@ -70,11 +69,11 @@ def test_purity():
 @pytest.mark.parametrize("change, missed", [
     ({}, set()),
     ({"share": 0.3}, {"gan-variants.code"}),
-    ({"found": {"slant": 0.4, "thickness": -0.3}}, {"gan-variants.factor"}),
-    ({"found": {"slant": float("nan"), "thickness": 0.8}}, {"gan-variants.factor"}),
-    ({"found": {"slant": -0.8, "thickness": 0.3}}, set()),  # the sign is nobody's choice
+    ({"found": {"slant": 0.4}}, {"gan-variants.factor"}),
+    ({"found": {"slant": float("nan"), "another": 0.8}}, {"gan-variants.factor"}),
+    ({"found": {"slant": -0.8, "another": 0.3}}, set()),  # the sign is nobody's choice
 ])
 def test_each_claim_can_fail(judged, change, missed):
-    right = {"share": 0.7, "found": {"slant": 0.2, "thickness": 0.8}}
+    right = {"share": 0.7, "found": {"slant": 0.8}}
     assert {id for id, held in judged(infogan.judge, **(right | change)).items() if not held} == missed
     assert set(judged(infogan.judge, 0.7, None)) == {"gan-variants.code"}
