@@ -2,16 +2,17 @@
 
 The lecture: a conditional variational autoencoder models p(x | z, y), and is asked for "a face with beard,
 glasses, brown hair". Here y is that: three times yes or no, and one of four colours of hair. Encoder and
-decoder see y beside what they see, and z is left for the rest: whose face it is, and how it is turned. Faces
+decoder see y beside what they see, and z is left for the rest: whose face it is, its pose, its smile. Faces
 are drawn from the prior for each of the 32 orders there are, and a network that reads factors from an image
 says what is there; how often it is right is measured on held-out drawn faces.
 
-One z under many y should be one person, dressed differently. So it is measured how far what was not ordered
+One z under many y should be one person, dressed differently. So it is measured how far what makes a person
 moves from order to order, in how far it moves from z to z; and, as the faces are drawn by code, how near a
 stranger's face, encoded bare and decoded with everything on, comes to that stranger drawn so.
 
-What z keeps is what changes many pixels. With the KL term at its full weight it does not pay to code more:
-faces are blurred, and all have the same smile. With a weight of 0.05 they are sharper, but z tells some of y
+The expression stays less surely than the person. The pose moves up to half as far from order to order as
+from z to z, and the smile is not in z at all: with the KL term at its full weight it does not pay to code
+what changes few pixels, and faces are blurred. With a weight of 0.05 they are sharper, but z tells some of y
 again, draws from the prior are no longer like codes of faces, and a third of the time the hair has not the
 colour that was ordered.
 """
@@ -32,8 +33,7 @@ LATENT, HIDDEN = 16, (150, 120)
 WORN = ("beard", "glasses", "hat")
 HAIR = tuple(f"{colour} hair" for colour in HAIR_COLOURS)
 ASKED = [column(name) for name in (*WORN, *HAIR)]  # y, among the columns of `portraits.numbers`
-KEPT = ("hair length", "face width", "skin", "pose")  # what z decides
-LOST = "smile"  # and what it has no room for
+PERSON, REST = ("hair length", "face width", "skin"), ("pose", "smile")  # what z is to say
 ORDERS = (("brown hair",), ("beard", "glasses", "brown hair"), ("blond hair",), ("glasses", "blond hair"),
           ("hat", "red hair"), ("beard", "glasses", "hat", "black hair"))  # those that are drawn
 
@@ -49,7 +49,7 @@ def main(run):
     z = run.rng("prior").standard_normal((people, LATENT), dtype=np.float32)
     seen = read(decoded(run, model, np.repeat(z, len(orders), axis=0), np.tile(orders, (people, 1))))
     there = right(seen[:, ASKED], np.tile(orders, (people, 1)))
-    moved = moves(seen[:, [column(name) for name in (*KEPT, LOST)]].reshape(people, len(orders), -1))
+    moved = moves(seen[:, [column(name) for name in (*PERSON, *REST)]].reshape(people, len(orders), -1))
     bare, dressed = (strangers(run, **dict.fromkeys(WORN, worn)) for worn in (0, 1))
     copies = {"dressed": redrawn(run, model, bare, asked_of(dressed[1])),
               "copied": redrawn(run, model, dressed, asked_of(dressed[1]))}
@@ -110,7 +110,7 @@ def right(read, asked):
 def moves(rest):
     """{factor: its standard deviation over orders, relative to that over z}; rest is (z, orders, factors)."""
     within, between = np.sqrt(rest.var(axis=1).mean(axis=0)), rest.mean(axis=1).std(axis=0)
-    return {name: ratio(float(a), float(b)) for name, a, b in zip((*KEPT, LOST), within, between)}
+    return {name: ratio(float(a), float(b)) for name, a, b in zip((*PERSON, *REST), within, between)}
 
 
 def judge(claim, reading, there, moved, redressed):
@@ -121,8 +121,8 @@ def judge(claim, reading, there, moved, redressed):
     claim("conditional.read", "as a network says that can tell", "its accuracy on drawn faces, the lowest:",
           least(reading.values()), at_least=0.95)
     claim("conditional.person", "one z under many y is one person dressed differently",
-          "spread of what was not ordered over the orders, in its spread over z, the largest:",
-          worst(moved[name] for name in KEPT), at_most=1 / 3)
+          f"spread of {', '.join(PERSON)} over the orders, in that over z, the largest:",
+          worst(moved[name] for name in PERSON), at_most=1 / 3)
     claim("conditional.true", "it is that person",
           "squared error of dressed strangers, relative to that of encoding them dressed:", redressed,
           at_most=1.5)
@@ -139,14 +139,14 @@ def draw_orders(run, model, z, there):
     axes.set_yticks(33 * np.arange(len(ORDERS)) + 16, [",\n".join(order) for order in ORDERS])
     axes.tick_params(length=0)
     run.save(fig, "orders.png", "six rows of faces with what is written beside the row; down a column the "
-             "pose, the skin and the shape of the face stay")
+             "skin, the length of the hair and the shape of the face stay")
 
 
 def draw_shares(run, reading, there, moved):
     """How often each attribute is there, and how far the rest moves."""
-    most = worst(moved[name] for name in KEPT)
-    fig = figures.figure(10, 4, "y decides what is worn, z the rest: from order to order it moves at most\n"
-                         f"{most:.2f} times as far as from z to z (the {LOST}, {moved[LOST]:.2f} times)")
+    most = worst(moved[name] for name in PERSON)
+    fig = figures.figure(10, 4, "y decides what is worn, z who wears it, which moves from order to order\n"
+                         f"{most:.2f} times as far as from z to z, or less (the pose: {moved['pose']:.2f})")
     left, right = fig.subplots(1, 2)
     places = np.arange(len(there))
     for shift, shares, name, colour in ((-0.2, there, "as asked, in new faces", 0),
@@ -157,11 +157,12 @@ def draw_shares(run, reading, there, moved):
     left.set_yticks(places, there)
     left.set(xlabel="share of faces", xlim=(0, 1), ylim=(len(there) + 0.5, -0.6))
     left.legend(loc="lower left", frameon=False)
-    colours = [figures.COLOURS[9 if name == LOST else 6] for name in moved]
+    colours = [figures.COLOURS[6 if name in PERSON else 9] for name in moved]
     right.barh(range(len(moved)), list(moved.values()), 0.6, color=colours)
     right.set_yticks(range(len(moved)), moved)
     right.set(xlabel="spread over the orders / spread over z", ylim=(len(moved) - 0.4, -0.6))
-    run.save(fig, "shares.png", "bars: what was asked for is mostly there; what was not moves little with it")
+    run.save(fig, "shares.png", "bars: what was asked for is mostly there; the person moves little with it, "
+             "the pose more, the smile most")
 
 
 def draw_strangers(run, bare, dressed, truth):
