@@ -7,6 +7,11 @@ import time
 import numpy as np
 
 
+def first_of_each(labels, order, count):
+    """The numbers of so many examples of each kind, kind by kind: the first ones in that order of all."""
+    return np.concatenate([order[labels[order] == kind][:count] for kind in np.unique(labels)])
+
+
 def nearest(queries, reference, k):
     """For each row of queries, the distances to the k nearest rows of reference and their numbers."""
     queries, reference = queries.reshape(len(queries), -1), reference.reshape(len(reference), -1)

@@ -30,7 +30,7 @@ from .backend import device_module as device
 from .gradcheck import GradientError, NotDifferentiable, gradcheck
 from .jacobian import jacobian
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "GradientError", "NotDifferentiable", "Tensor", "autodiff", "backend", "changed", "checkpoint",
     "corruption", "data", "device", "distributions", "grad", "gradcheck", "jacobian", "losses", "models",

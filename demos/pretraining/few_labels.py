@@ -18,6 +18,7 @@ of the difference with ten is made good by the network that sees the labels alon
 import numpy as np
 
 from demos import figures
+from demos.measures import first_of_each
 from tinyae import corruption, distributions, losses, models, nn, ops, optim
 
 LECTURES = "L1 L4 L5"
@@ -25,7 +26,7 @@ DATA = ("strokes", "mnist")
 EPOCHS = {"all": 8, "quick": 1}
 COUNTS = (1, 2, 5, 10)  # labelled examples of each digit
 DRAWS = 8  # of the labelled examples
-ALPHA = 20.0
+ALPHA = 20.0  # a label costs some two nats, an image more than a hundred
 
 
 def main(run):
@@ -95,11 +96,6 @@ def trained(run, train, x, labels, first):
 def encoder(run, model):
     """The function from images to codes, in NumPy arrays."""
     return lambda x: run.apply(model.encode, x)
-
-
-def first_of_each(labels, order, count):
-    """The numbers of so many examples of each digit, the first in that order."""
-    return np.concatenate([order[labels[order] == digit][:count] for digit in range(10)])
 
 
 def classified(codes, labels, new, ridge=0.1):

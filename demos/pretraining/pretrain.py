@@ -42,9 +42,9 @@ def main(run):
     of_training = {way: np.zeros(shape) for way in accuracy}
     for i, repetition in np.ndindex(shape):
         for way in accuracy:
-            rng = run.rng(f"{LABELS[i]} labels, repetition {repetition}")  # the same digits for all
+            rng = run.rng(f"{LABELS[i]} labels, draw {repetition}")  # the same digits for all
             accuracy[way][i, repetition], of_training[way][i, repetition] = fine_tuned(
-                run, digits, LABELS[i], way, beginning(stacks.get(way), way, rng), rng)
+                run, digits, LABELS[i], way, stacks.get(way), rng)
         run.say(f"{LABELS[i]} labels: " + ", ".join(
             f"{way} {found[i, repetition]:.1%}" for way, found in accuracy.items()))
     run.note(labels=LABELS[:shape[0]], accuracy=accuracy, accuracy_on_their_labels=of_training)
@@ -72,7 +72,7 @@ def layer(kind, n_in, n_out, rng):
     return models.Autoencoder(encoder, nn.Tied(encoder[0]), distributions.Bernoulli, penalties=penalty)
 
 
-def beginning(stack, way, rng):
+def beginning(way, stack, rng):
     """The network before it sees a label."""
     if stack:
         return nn.Sequential(*models.stacked_encoder(stack), nn.Dense(WIDTHS[-1], 10, rng=rng, init="glorot"))
@@ -95,14 +95,15 @@ class Classifier(nn.Module):
         return losses.cross_entropy(self.network(x), labels), {}
 
 
-def fine_tuned(run, digits, n, way, network, rng):
-    """The share of held-out digits, and of the n labelled ones, that the network names after training."""
+def fine_tuned(run, digits, n, way, stack, rng):
+    """The share of held-out digits, and of the n labelled ones, that a network gets right after training."""
     train, test = digits.vectors()
     chosen = some_of_each(digits.train_labels, n, rng)
+    seen = rng.choice(chosen, run.pick(BATCHES, 5) * BATCH)  # one epoch of so many batches, whatever n is
+    network = beginning(way, stack, rng)
     model = Classifier(network).to(run.device)
     optimizer = (optim.Adam(model.parameters(), optim.one_cycle(3e-3)) if way == ADAM else
                  optim.SGD(model.parameters(), optim.one_cycle(0.1), momentum=0.9))
-    seen = rng.choice(chosen, run.pick(BATCHES, 5) * BATCH)  # one epoch of so many batches, whatever n is
     run.fit(model, (train[seen], digits.train_labels[seen]), optimizer=optimizer, epochs=1, batch_size=BATCH,
             rng=rng, stream=io.StringIO())
     return [(run.apply(network, x).argmax(axis=1) == labels).mean() for x, labels in
@@ -140,8 +141,8 @@ def draw(run, accuracy):
     gain, lost = (stacked[1] - means[way][1] for way in (RANDOM, RELU))
     best, most = max(means[kind][-1] for kind in STACKS), LABELS[len(stacked) - 1]
     fig = figures.figure(10.5, 5.6, f"With {LABELS[1]} labels pre-training is worth {100 * gain:.0f} points "
-                         f"over random weights and {100 * lost:.0f} over ReLU;\nwith {most} a ReLU network is "
-                         f"right on {means[RELU][-1]:.1%}, the best pre-trained one on {best:.1%}")
+                         f"over random weights and {100 * lost:.0f} over ReLU;\nwith {most} a ReLU network "
+                         f"is right on {means[RELU][-1]:.1%}, the best pre-trained one on {best:.1%}")
     axes = fig.subplots()
     axes.set(xscale="log", xlim=(LABELS[0] * 0.9, LABELS[-1] * 12), ylim=(0, 1.17),
              yticks=np.linspace(0, 1, 6))

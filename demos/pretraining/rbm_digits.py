@@ -157,7 +157,7 @@ def draw_likelihood(run, likelihood, gain):
     for i, (name, (value, error)) in enumerate(rows.items()):
         colour = figures.COLOURS[9 if name in PUBLISHED else 0]
         axes.errorbar(value, i, xerr=2 * error, fmt="o", color=colour, capsize=4)
-        text = f"{value:.1f}".replace("-", "−") + f" ± {2 * error:.1f}" * (error > 0)
+        text = f"{value:.2f}".replace("-", "−") + f" ± {2 * error:.2f}" * (error > 0)
         axes.annotate(text, (value, i), (0, 7), textcoords="offset points", color=colour, ha="center")
     axes.set_yticks(range(len(rows)), rows)
     axes.set(ylim=(len(rows) - 0.5, -0.7), xlabel="held-out ln p(v) (nats), with two standard errors of ln Z")

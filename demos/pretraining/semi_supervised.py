@@ -54,8 +54,8 @@ def humps(rng, draws):
 
 
 def uniform(rng, draws):
-    """The same for a uniform x, where y is the part of the line on which x lies, with other borders in each draw."""
-    parts = 0.1 + (1 - 0.1 * KINDS) * rng.dirichlet(np.ones(KINDS), draws)
+    """The same for a uniform x, where y is the part of the line on which x lies, other parts in each draw."""
+    parts = 0.1 + (1 - 0.1 * KINDS) * rng.dirichlet(np.ones(KINDS), draws)  # 10 % at least
     borders = GRID[0] + np.ptp(GRID) * parts.cumsum(axis=1)[:, :-1]
     x = rng.uniform(GRID[0], GRID[-1], (EXAMPLES, draws))
     y, of_grid = ((points[..., None] > borders).sum(axis=2) for points in (x, GRID[:, None]))
@@ -66,7 +66,7 @@ def guessed(run, x, y):
     """What the model guesses at each point of the grid, {way: [(draws, grid) for each of COUNTS]}."""
     guesses = {way: [] for way in WAYS}
     for count in COUNTS:
-        labelled = first_of_each(y, count)
+        labelled = first_few(y, count)
         chosen = np.argsort(~labelled, axis=0, kind="stable")[:KINDS * count]
         few = [np.take_along_axis(a, chosen, axis=0) for a in (x, y, labelled)]
         start = class_means(*few[:2])
@@ -75,7 +75,7 @@ def guessed(run, x, y):
     return guesses
 
 
-def first_of_each(y, count):
+def first_few(y, count):
     """Which of the examples (N, draws) are among the first so many of their kind in their draw."""
     of_kind = y[:, :, None] == np.arange(KINDS)
     return (of_kind.cumsum(axis=0) * of_kind).sum(axis=2) <= count
@@ -160,8 +160,8 @@ def draw(run, worlds, guesses, accuracy, means):
         axes.minorticks_off()
         if name == "humps":
             axes.legend(frameon=False, fontsize=10, loc="lower right")
-    run.save(fig, "worlds.png", "above, a density with three humps, where with unlabelled examples one label of "
-             "each gives nearly the best accuracy; below, a uniform density, where labels alone are better")
+    run.save(fig, "worlds.png", "above, a density with three humps, where with unlabelled examples one label "
+             "of each gives nearly the best accuracy; below, a uniform one, where labels alone are better")
 
 
 def draw_world(axes, x, y, truth, guesses):
@@ -177,7 +177,7 @@ def draw_world(axes, x, y, truth, guesses):
                               color=colour, linewidth=0)
         axes.annotate(row, (GRID[-1], (-0.17 * i + 0.06) * high), (5, 0), textcoords="offset points",
                       va="center", annotation_clip=False)
-    few = first_of_each(y, 1)[:, 0]
+    few = first_few(y, 1)[:, 0]
     axes.scatter(x[few, 0], np.full(KINDS, -0.45 * high), s=70, c=[colours[kind] for kind in y[few, 0]],
                  edgecolors="black", zorder=3)
     axes.annotate("p(x), and the examples", (GRID[0] + 0.2, 1.35 * high), color="#444444")

@@ -29,22 +29,23 @@ TOGETHER = 20  # people in a batch
 
 
 def main(run):
-    people, strangers = PEOPLE[: run.pick(None, 1)], run.pick(STRANGERS, 20)
-    known = portraits(np.arange(people[-1]), PICTURES, run.rng("known"))
-    new = portraits(people[-1] + np.arange(strangers), OF_EACH, run.rng("strangers"))
+    people, strangers = PEOPLE[:run.pick(3, 1)], run.pick(STRANGERS, 20)
+    who = run.rng("who").choice(10**6, people[-1] + strangers, replace=False)
+    known = portraits(who[:people[-1]], PICTURES, run.rng("known"))
+    new = portraits(who[people[-1]:], OF_EACH, run.rng("strangers"))
     mean, axes = pca(known.reshape(-1, known[0, 0].size), 50)
     codes = {"pixels": new.reshape(*new.shape[:2], -1)}
     codes["PCA"] = (codes["pixels"] - mean) @ axes
     for n in people:
         codes[n] = code_of(run, trained(run, known[:n], n), new)
-    codes["code"] = codes[people[-1]]
 
     found = {name: {way: accuracy(code, way, run.rng(f"{way} ways"), run.pick(500, 20)) for way in WAYS}
              for name, code in codes.items()}
     run.note(accuracy=found)
     judge(run.claim, found, people)
     draw(run, found, people)
-    draw_example(run, new, codes, found)
+    draw_example(run, new, {"pixels": codes["pixels"], "code": codes[people[-1]]},
+                 {"pixels": found["pixels"][5], "code": found[people[-1]][5]})
 
 
 def portraits(identities, each, rng):
@@ -108,35 +109,38 @@ def one_round(codes, way, rng):
 
 
 def judge(claim, found, people):
-    """found: accuracy by space, or number of people that an encoder learnt from, and by way."""
+    """found: the accuracy in pixels, PCA, and the codes by how many people they were learnt from; by way."""
+    code = found[people[-1]]
     claim("one-shot", "one picture is enough to know a person again in a space learnt from other people",
           "how often the nearest of five people's pictures is of the right one, in code:",
-          found["code"][5], at_least=0.8)
+          code[5], at_least=0.8)
     claim("one-shot.pixels", "and it is not in the space of pixels",
           "gain in accuracy over the better of pixels and PCA, five people:",
-          found["code"][5] - worst([found["pixels"][5], found["PCA"][5]]), at_least=0.3)
+          code[5] - worst([found["pixels"][5], found["PCA"][5]]), at_least=0.3)
     claim("one-shot.twenty", "nor does it take few people to choose from",
           "how often the nearest of twenty people's pictures is of the right one:",
-          found["code"][20], at_least=0.6)
+          code[20], at_least=0.6)
     claim("one-shot.people", "the space is learnt from many people",
           f"gain in accuracy of {people[-1]} people over {people[0]} to learn from, twenty to choose from:",
-          found[people[-1]][20] - found[people[0]][20], at_least=0.1)
+          code[20] - found[people[0]][20], at_least=0.1)
 
 
 def draw(run, found, people):
     """The accuracy in each space, and in the code over the number of people that it was learnt from."""
-    fig = figures.figure(11, 4.8, "Which of twenty strangers is it, with one picture of each? The nearest is right\nin "
-                         f"{found['pixels'][20]:.0%} of cases by pixels, and in {found['code'][20]:.0%} in a code "
-                         f"learnt from {people[-1]} other people")
+    spaces = {"pixels": found["pixels"], "PCA": found["PCA"], "code": found[people[-1]]}
+    fig = figures.figure(11, 4.8, "Which of twenty strangers is it? The nearest single picture is right\n"
+                         f"in {spaces['pixels'][20]:.0%} of cases by pixels, in {spaces['code'][20]:.0%} "
+                         f"in a code learnt from {people[-1]} other people")
     left, right = fig.subplots(1, 2)
     for i, (way, colour) in enumerate(zip(WAYS, (1, 0))):
-        names = ("pixels", "PCA", "code")
-        bars = left.bar(np.arange(3) + 0.4 * i, [found[name][way] for name in names], 0.38,
-                        color=figures.COLOURS[colour], label=f"{way} to choose from")
-        left.bar_label(bars, [f"{found[name][way]:.2f}" for name in names], fontsize=10)
+        heights = [accuracy[way] for accuracy in spaces.values()]
+        bars = left.bar(np.arange(3) + 0.4 * i, heights, 0.38, color=figures.COLOURS[colour],
+                        label=f"{way} to choose from")
+        left.bar_label(bars, [f"{height:.2f}" for height in heights], fontsize=10)
         left.hlines(1 / way, -0.2, 2.6, color=figures.COLOURS[colour], linestyle="--", linewidth=1)
         left.annotate("chance", (2.65, 1 / way), fontsize=10, va="center", color=figures.COLOURS[colour])
-    left.set(xticks=np.arange(3) + 0.2, xticklabels=names, xlim=(-0.3, 3.1), ylim=(0, 1.08), ylabel="accuracy")
+    left.set(xticks=np.arange(3) + 0.2, xticklabels=spaces, xlim=(-0.3, 3.1), ylim=(0, 1.08),
+             ylabel="accuracy")
     left.legend(frameon=False, loc="upper left")
     figures.curves(right, people, {f"{way} to choose from": [found[n][way] for n in people] for way in WAYS},
                    colours=(1, 0), label=False)
@@ -148,18 +152,18 @@ def draw(run, found, people):
              "components, high in code; right: it grows with the people that the code was learnt from")
 
 
-def draw_example(run, new, codes, found):
+def draw_example(run, new, codes, right):
     """One round with five people: what is known, what is asked, and which known picture is nearest."""
-    places = np.arange(new.shape[0] * new.shape[1]).reshape(*new.shape[:2], 1)
-    a, b = (chosen[:, 0] for chosen in one_round(places, 5, run.rng("example")))
+    numbers = np.arange(new.shape[0] * new.shape[1]).reshape(*new.shape[:2], 1)
+    a, b = (chosen[:, 0] for chosen in one_round(numbers, 5, run.rng("example")))
     pictures = new.reshape(-1, *new.shape[2:])
     rows = {"the one known picture of each of five strangers": pictures[a],
             "new pictures of them": pictures[b]}
-    for name in ("pixels", "code"):
-        flat = codes[name].reshape(len(pictures), -1)
-        found_in = nearest(flat[b], flat[a], 1)[1][:, 0]
-        rows[f"the known picture that is nearest in {name}"] = pictures[a[found_in]]
-    fig = figures.pictures(f"A stranger is known again from one picture: {found['code'][5]:.0%} in code,\n"
-                           f"{found['pixels'][5]:.0%} in pixels, five people to choose from", rows, columns=5)
+    for name, code in codes.items():
+        code = code.reshape(len(pictures), -1)
+        _, found = nearest(code[b], code[a], 1)
+        rows[f"the known picture that is nearest in {name}"] = pictures[a[found[:, 0]]]
+    fig = figures.pictures(f"A stranger is known again from one picture: {right['code']:.0%} in code,\n"
+                           f"{right['pixels']:.0%} in pixels, five people to choose from", rows, columns=5)
     run.save(fig, "strangers.png", "rows of five faces: the known pictures, new ones of the same people, and "
              "the known ones that are nearest to these in pixels and in code")

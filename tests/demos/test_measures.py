@@ -196,3 +196,8 @@ def test_gap_of_known_codes():
     gaussian = rng.standard_normal((4000, 2))
     mixed = gaussian @ np.array([[1, 1], [1, -1]]) / np.sqrt(2)
     assert measures.mutual_information_gap(measures.information_table(mixed, gaussian)) < 0.05
+
+
+def test_the_first_of_each_kind():
+    labels, order = np.tile([5, 7, 9], 4), np.arange(12)[::-1]
+    assert measures.first_of_each(labels, order, 2).tolist() == [9, 6, 10, 7, 11, 8]

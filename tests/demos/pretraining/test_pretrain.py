@@ -23,7 +23,7 @@ def test_quick_run(run_quick):
 def test_pretrained_networks_begin_with_the_layers(kind):
     rng = np.random.default_rng(0)
     stack = [pretrain.layer(kind, *widths, rng) for widths in pairwise(pretrain.WIDTHS)]
-    network = pretrain.beginning(stack, kind, rng)
+    network = pretrain.beginning(kind, stack, rng)
     x = h = Tensor(rng.random((3, 784), dtype=np.float32))
     for layer in stack:
         h = layer.encode(h)
@@ -33,7 +33,7 @@ def test_pretrained_networks_begin_with_the_layers(kind):
 @pytest.mark.parametrize("way, activation", [
     (pretrain.RANDOM, ops.sigmoid), (pretrain.ADAM, ops.sigmoid), (pretrain.RELU, ops.relu)])
 def test_random_networks(way, activation):
-    network = pretrain.beginning(None, way, np.random.default_rng(0))
+    network = pretrain.beginning(way, None, np.random.default_rng(0))
     assert [f for f in network.layers if not isinstance(f, nn.Dense)] == [activation] * 3
     for dense in network.layers[::2]:
         weight, bound = dense.weight.data, 1 / dense.weight.shape[0] ** 0.5

@@ -26,10 +26,10 @@ def test_examples_are_drawn_from_the_densities(monkeypatch, world):
     assert world is demo.humps or truth.sum(axis=2) == pytest.approx(1 / len(demo.GRID))  # says nothing of y
 
 
-def test_the_first_of_each_kind_and_their_means():
+def test_the_first_few_kind_and_their_means():
     y = np.array([[0, 2], [0, 1], [1, 0], [2, 0], [2, 0], [2, 2]])
-    assert (demo.first_of_each(y, 1) == np.array([[1, 1], [0, 1], [1, 1], [1, 0], [0, 0], [0, 0]])).all()
-    assert demo.first_of_each(y, 2).sum(axis=0).tolist() == [5, 5]
+    assert (demo.first_few(y, 1) == np.array([[1, 1], [0, 1], [1, 1], [1, 0], [0, 0], [0, 0]])).all()
+    assert demo.first_few(y, 2).sum(axis=0).tolist() == [5, 5]
     x = np.arange(6.0)[:, None] * [1, 10]
     assert demo.class_means(x, y) == pytest.approx(np.array([[0.5, 2, 4], [30, 10, 25]]))
 
@@ -37,7 +37,8 @@ def test_the_first_of_each_kind_and_their_means():
 def test_the_loss_is_minus_the_logarithm_of_the_joint_density():
     model = demo.Humps(np.array([[-1.0, 0.0, 2.0]]))
     model.log_std.data[...] = np.log([[0.5, 1.0, 2.0]])
-    x, possible = np.array([[0.3], [1.0]]), np.array([[[1, 0, 0]], [[1, 1, 1]]], bool)  # the second has no label
+    x = np.array([[0.3], [1.0]])
+    possible = np.array([[[1, 0, 0]], [[1, 1, 1]]], bool)  # the second has no label
     joint = np.exp(-(((x - [-1, 0, 2]) / [0.5, 1, 2]) ** 2) / 2) / [0.5, 1, 2]
     prior = (np.log([0.5, 1, 2]) ** 2).sum() / (2 * 0.5**2)
     expected = (prior - np.log(joint[0, 0]) - np.log(joint[1].sum())) / 2
@@ -50,9 +51,10 @@ def test_accuracy_is_the_share_that_is_right():
     assert demo.right(np.array([[2, 1]]), truth) == pytest.approx([0.1])
 
 
-def numbers(humps, humps_both, uniform, uniform_both, best=0.97):
-    return {"humps": {"labels alone": np.array(humps), "unlabelled, too": np.array(humps_both), "best": [best]},
-            "uniform": {"labels alone": np.array(uniform), "unlabelled, too": np.array(uniform_both), "best": [1.0]}}
+def numbers(humps, humps_both, uniform, uniform_both):
+    def ways(*accuracy, best):
+        return dict(zip(demo.WAYS, map(np.array, accuracy)), best=[best])
+    return {"humps": ways(humps, humps_both, best=0.97), "uniform": ways(uniform, uniform_both, best=1.0)}
 
 
 @pytest.mark.parametrize("means, missed", [
