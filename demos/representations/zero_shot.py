@@ -151,7 +151,7 @@ def draw_accuracy(run, found, unseen, everyone):
     for i, (among, asked, colour, label) in enumerate(groups):
         values = [each[among][asked] for each in found.values()]
         bars = axes.bar(np.arange(3) + 0.27 * i, values, 0.25, color=figures.COLOURS[colour], label=label)
-        axes.bar_label(bars, [f"{value:.2f}" for value in values], fontsize=10, zorder=3,
+        axes.bar_label(bars, [f"{value:.2f}" for value in values], fontsize=10, zorder=3, padding=1,
                        bbox={"fc": "white", "ec": "none", "pad": 0.5})
     for chance, of in ((1 / unseen, unseen), (1 / everyone, everyone)):
         axes.axhline(chance, color="grey", linestyle="--", linewidth=1, zorder=0)
@@ -173,7 +173,7 @@ def draw_faces(run, model, images, kinds, found):
     rows = {title: row.reshape(-1, 32, 32, 3) for title, row in rows.items()}
     right = found["generation"][len(KINDS)]["unseen"]
     fig = figures.pictures("Drawn without having been seen: a classifier that has learned from drawings\n"
-                           f"alone is right on {right:.0%} of real faces, {len(KINDS)} kinds to choose from",
+                           f"alone is right on {right:.0%} of real ones, {len(KINDS)} kinds to choose from",
                            rows, columns=16)
     run.save(fig, "faces.png", "two rows of faces: real ones of eight kinds with and without glasses, beard "
              "and hat, and drawings of the same kinds by a model that has seen none of them")
