@@ -1,4 +1,4 @@
-"""InfoGAN finds kinds of digits, and how they lean, without a label.
+"""InfoGAN finds kinds of digits without a label.
 
 The lecture: an information-maximising GAN gives a part of its noise a meaning (Chen et al. 2016). The
 generator is given a code c beside the noise z, and is to draw so that c can be read from the image. The
@@ -9,9 +9,12 @@ readers q(c | x) and the generator minimise, beside the generator's loss,
 which, but for the entropy of c, bounds the mutual information of c and the image. Here c is one of twenty
 kinds, all equally likely, and a number ~ N(0, 1). Nobody says what they shall mean: it is measured on
 held-out digits, of which the readers tell the code. How many of a kind are the digit that most of that kind
-are? How does the number correlate with the slant, the factor of digits that are drawn by code? Of MNIST's
-digits nobody knows the factors. There the number goes with the amount of ink and with its lean, but with
-neither closely, so that this is noted and no claim.
+are? How does the number correlate with the slant, the factor of digits that are drawn by code, or with what
+shows of others, the lean and the amount of ink?
+
+It holds only in part. The kinds match digits in every run. What the number finds hangs on the first weights:
+its correlation with the slant was 0.5 to 0.9 over three of them, the rest being a change from one digit to
+another, and on MNIST it is some of the ink, some of the lean. So the kinds are claimed, the number is noted.
 
 What helps the kinds: there are twenty, as digits are written in two or three ways. What helps the number: it
 is read by one linear layer for all kinds, from the pixels, and through noise as strong as the ink. So it has
@@ -53,7 +56,7 @@ def main(run):
     factors = manner(digits)
     found = {name: float(np.corrcoef(codes[:, KINDS], values)[0, 1]) for name, values in factors.items()}
     run.note(counts=counts, purity=purity(counts), correlations=found)
-    judge(run.claim, purity(counts), found if digits.test_factors is not None else None)
+    judge(run.claim, purity(counts))
     draw_kinds(run, game, counts)
     name = strongest(found)
     draw_number(run, game, counts, codes[:, KINDS], name, factors[name], found[name])
@@ -139,14 +142,9 @@ def purity(counts):
     return counts.max(axis=1).sum() / counts.sum()
 
 
-def judge(claim, share, found):
-    """found: the number's correlation with each factor, None where they are not known."""
+def judge(claim, share):
     claim("gan-variants.code", "kinds that must be readable come to match digits, without labels",
           "held-out digits that are the digit that most of their kind are:", share, at_least=0.5)
-    if found is not None:
-        name = strongest(found)
-        claim("gan-variants.factor", "and a number that must be readable follows how a digit is written",
-              f"size of its correlation with the {name} of held-out digits:", abs(found[name]), at_least=0.6)
 
 
 def draw_kinds(run, game, counts):
