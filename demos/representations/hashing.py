@@ -24,6 +24,7 @@ from demos.measures import ratio, seconds_in_turns
 from tinyae import distributions, models, nn, ops, optim
 
 LECTURES = "L1 L3 L5"
+TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 12, "mnist": 12, "quick": 1}
 HIDDEN, BITS, RADIUS = (400, 200), 32, 2
