@@ -65,6 +65,16 @@ def pca_copies(train, x, k):
     return (centred @ axes @ axes.T + mean).reshape(x.shape)
 
 
+def angle_between(a, b):
+    """The largest principal angle between the spans of the columns of a and of b, in degrees.
+
+    Each direction in the one span makes some angle with the other span; this is the largest. Its
+    sine is the norm of what is left of an orthonormal basis of the one after projection on the other.
+    """
+    a, b = (np.linalg.qr(np.asarray(columns, np.float64))[0] for columns in (a, b))
+    return float(np.degrees(np.arcsin(min(1.0, np.linalg.norm(a - b @ (b.T @ a), 2)))))
+
+
 def worst(values):
     """The largest of them; NaN if one is, which Python's max would drop, and with it a claim that missed."""
     return float(np.max(list(values)))
@@ -142,6 +152,20 @@ def mutual_information_gap(table):
     """
     top = np.sort(table, axis=1)
     return float((top[:, -1] - top[:, -2]).mean())
+
+
+def classified(codes, labels, new, ridge=0.1):
+    """The digits of new codes, by ridge regression on one-hot labels.
+
+    There are fewer examples than numbers, so it is solved for the examples: W = Aᵀ (A Aᵀ + λ I)⁻¹ Y. λ is
+    relative to the mean length² of a code, so that it means the same for pixels and for codes.
+    """
+    mean = codes.mean(axis=0)
+    a = (codes - mean).astype(np.float64)
+    products = a @ a.T
+    dual = products + ridge * np.trace(products) / len(a) * np.eye(len(a))
+    weight = a.T @ np.linalg.solve(dual, (labels[:, None] == np.arange(10)) - 0.1)
+    return ((new - mean) @ weight).argmax(axis=1)
 
 
 def area_under_roc(outliers, others):

@@ -9,7 +9,7 @@ network.
 import numpy as np
 
 from demos.run import Images
-from tinyae import data, losses, nn
+from tinyae import data
 from tinyae.data.faces import FACTORS, HAIR_COLOURS
 
 PARTS = {"shift": ("shift right", "shift down"),
@@ -62,20 +62,6 @@ def numbers(factors):
             low, high = bounds
             parts.append((values.reshape(len(values), -1) - low) / (high - low))
     return np.concatenate(parts, axis=1, dtype=np.float32)
-
-
-class Reader(nn.Module):
-    """A network from faces (N, 32, 32, 3) to their factors (N, len(COLUMNS)), trained by squared error."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def __call__(self, x):
-        return self.network(x)
-
-    def loss(self, x, y, rng):
-        error = losses.mse(self(x), y)
-        return error, {"reading": error}
 
 
 def reading_error(read, images, factors):

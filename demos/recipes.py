@@ -103,11 +103,11 @@ def face_reader(run, draw=portraits.passport):
     faces, factors = draw(run.pick(20_000, 512), run.rng("faces to read"))
     rng = run.rng("weights")
     halved = [f for a, b in pairwise((3, 16, 32, 64)) for f in (nn.Conv2d(a, b, 4, 2, 1, rng=rng), ops.relu)]
-    model = portraits.Reader(nn.Sequential(*halved, nn.mlp((4, 4, 64), 128, len(portraits.COLUMNS), rng=rng)))
-    settings = {"reader": inspect.getsource(portraits.Reader)}
-    trained(run, face_reader, settings, model, (faces, portraits.numbers(factors)), lr=optim.one_cycle(3e-3),
+    network = nn.Sequential(*halved, nn.mlp((4, 4, 64), 128, len(portraits.COLUMNS), rng=rng))
+    model = models.Predictor(network, distributions.SquaredError)
+    trained(run, face_reader, {}, model, (faces, portraits.numbers(factors)), lr=optim.one_cycle(3e-3),
             epochs=run.pick(4, 1), batch_size=25, what="a network that reads the factors of a face")
-    return lambda images: run.apply(model, images)
+    return lambda images: run.apply(network, images)
 
 
 def digits_gan(run, images, latent=32, r1=0.1, batch_size=32, epochs=None):

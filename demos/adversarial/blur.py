@@ -18,7 +18,7 @@ import numpy as np
 
 from demos import figures, recipes
 from demos.measures import ratio
-from tinyae import data, losses, models, nn, ops, optim
+from tinyae import data, distributions, models, nn, ops, optim
 
 LECTURES = "L4"
 DATA = ("strokes", "mnist")
@@ -74,24 +74,14 @@ def two_images():
     return images.reshape(2, 14, 2, 14, 2, 1).mean(axis=(2, 4))
 
 
-class Answer(nn.Module):
-    """A network that answers an input with an image, by squared error."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def loss(self, x, answer, rng):
-        error = losses.mse(self.network(x), answer)
-        return error, {"squared error": error}
-
-
 def by_squared_error(run, both):
     """What a network answers to its single input, 1, that was trained by squared error: (1, 14, 14, 1)."""
-    model = Answer(nn.mlp(1, 64, both.shape[1:], rng=run.rng("weights"), output=ops.sigmoid))
+    network = nn.mlp(1, 64, both.shape[1:], rng=run.rng("weights"), output=ops.sigmoid)
+    model = models.Predictor(network, distributions.SquaredError)
     right = examples(run, both)
     run.fit(model, (np.ones((len(right), 1), np.float32), right), lr=optim.one_cycle(1e-2),
             batch_size=32, epochs=run.pick(10, 1), silent=True)
-    return run.apply(model.network, np.ones((1, 1), np.float32))
+    return run.apply(network, np.ones((1, 1), np.float32))
 
 
 def by_the_game(run, both):

@@ -7,8 +7,8 @@ along the first principal axis. Measured is the angle between its decoder's dire
 import numpy as np
 
 from demos import figures
-from demos.autoencoders.pca import angle_between, fit, linear_autoencoder
-from demos.measures import pca
+from demos.autoencoders.pca import fit, linear_autoencoder
+from demos.measures import angle_between, pca
 from tinyae import data
 
 LECTURES = "L2"

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from demos import figures
-from demos.measures import pca, squared_error
+from demos.measures import angle_between, pca, squared_error
 from demos.run import whole
 from tinyae import models, nn
 
@@ -61,16 +61,6 @@ def fit(run, model, x, lr):
     few = run.epochs // 5
     run.fit(model, x, lr=lr, epochs=few, batch_size=math.ceil(len(x) / 20), what="in minibatches")
     run.fit(model, x, lr=lr, epochs=run.epochs - few, batch_size=len(x), what="on all points at once")
-
-
-def angle_between(a, b):
-    """The largest principal angle between the spans of the columns of a and of b, in degrees.
-
-    Each direction in the one span makes some angle with the other span; this is the largest. Its
-    sine is the norm of what is left of an orthonormal basis of the one after projection on the other.
-    """
-    a, b = (np.linalg.qr(np.asarray(columns, np.float64))[0] for columns in (a, b))
-    return float(np.degrees(np.arcsin(min(1.0, np.linalg.norm(a - b @ (b.T @ a), 2)))))
 
 
 def judge(claim, code, angle, errors):

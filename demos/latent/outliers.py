@@ -20,8 +20,7 @@ import numpy as np
 
 from demos import figures
 from demos.measures import area_under_roc, least, worst
-from demos.variational.importance import black_and_white
-from tinyae import models, optim
+from tinyae import data, models, optim
 
 LECTURES = "L4 L5"
 DATA = ("strokes", "mnist")
@@ -34,7 +33,7 @@ LIKELIHOOD, ERROR, BOTH_WAYS = "−ln p(x)", "squared error", "distance of ln p(
 
 def main(run):
     digits = run.images(train=8_000, test=1_000)
-    train, test = (black_and_white(x, run.rng(name))
+    train, test = (data.black_and_white(x, run.rng(name))
                    for x, name in ((digits.train, "train"), (digits.test, "test")))
     areas, log_p = {}, {}
     for parity, name in enumerate(TRAINED_ON):

@@ -18,7 +18,7 @@ of the difference with ten is made good by the network that sees the labels alon
 import numpy as np
 
 from demos import figures
-from demos.measures import first_of_each
+from demos.measures import classified, first_of_each
 from tinyae import corruption, distributions, losses, models, nn, ops, optim
 
 LECTURES = "L1 L4 L5"
@@ -96,20 +96,6 @@ def trained(run, train, x, labels, first):
 def encoder(run, model):
     """The function from images to codes, in NumPy arrays."""
     return lambda x: run.apply(model.encode, x)
-
-
-def classified(codes, labels, new, ridge=0.1):
-    """The digits of new codes, by ridge regression on one-hot labels.
-
-    There are fewer examples than numbers, so it is solved for the examples: W = Aᵀ (A Aᵀ + λ I)⁻¹ Y. λ is
-    relative to the mean length² of a code, so that it means the same for pixels and for codes.
-    """
-    mean = codes.mean(axis=0)
-    a = (codes - mean).astype(np.float64)
-    products = a @ a.T
-    dual = products + ridge * np.trace(products) / len(a) * np.eye(len(a))
-    weight = a.T @ np.linalg.solve(dual, (labels[:, None] == np.arange(10)) - 0.1)
-    return ((new - mean) @ weight).argmax(axis=1)
 
 
 def judge(claim, accuracy):

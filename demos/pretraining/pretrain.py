@@ -13,15 +13,14 @@ even need Adam. With many labels nothing is left of the gain, as Glorot, Bordes 
 few, what the layers know of unlabelled digits is still worth something.
 """
 
-import io
 import math
 from itertools import pairwise
 
 import numpy as np
 
 from demos import figures
-from demos.measures import least
-from tinyae import distributions, losses, models, nn, ops, optim, penalties
+from demos.measures import first_of_each, least
+from tinyae import distributions, models, nn, ops, optim, penalties
 
 LECTURES = "L1 L4"
 DATA = ("strokes", "mnist")
@@ -85,35 +84,19 @@ def beginning(way, stack, rng):
     return network
 
 
-class Classifier(nn.Module):
-    """A network whose outputs are the logits of the digits."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def loss(self, x, labels, rng):
-        return losses.cross_entropy(self.network(x), labels), {}
-
-
 def fine_tuned(run, digits, n, way, stack, rng):
     """The share of held-out digits, and of the n labelled ones, that a network gets right after training."""
     train, test = digits.vectors()
-    chosen = some_of_each(digits.train_labels, n, rng)
+    chosen = first_of_each(digits.train_labels, rng.permutation(len(train)), n // 10)
     seen = rng.choice(chosen, run.pick(BATCHES, 5) * BATCH)  # one epoch of so many batches, whatever n is
     network = beginning(way, stack, rng)
-    model = Classifier(network).to(run.device)
+    model = models.Predictor(network).to(run.device)
     optimizer = (optim.Adam(model.parameters(), optim.one_cycle(3e-3)) if way == ADAM else
                  optim.SGD(model.parameters(), optim.one_cycle(0.1), momentum=0.9))
     run.fit(model, (train[seen], digits.train_labels[seen]), optimizer=optimizer, epochs=1, batch_size=BATCH,
-            rng=rng, stream=io.StringIO())
+            rng=rng, silent=True)
     return [(run.apply(network, x).argmax(axis=1) == labels).mean() for x, labels in
             ((test, digits.test_labels), (train[chosen], digits.train_labels[chosen]))]
-
-
-def some_of_each(labels, n, rng):
-    """The places of n labels, drawn at random, as many of each digit."""
-    order = rng.permutation(len(labels))
-    return np.concatenate([order[labels[order] == digit][: n // 10] for digit in range(10)])
 
 
 def judge(claim, accuracy):

@@ -20,7 +20,7 @@ import numpy as np
 from demos import figures
 from demos.measures import clear, linear_accuracy, ratio
 from demos.run import whole
-from tinyae import models, optim
+from tinyae import data, models, optim
 
 LECTURES = "L1 L4"
 DATA = ("strokes", "mnist")
@@ -37,7 +37,7 @@ def options(p):
 
 def main(run):
     digits = run.images(train=10_000)
-    train, test = (drawn(x, run.rng(name)) for x, name in zip(digits.vectors(), ("train", "test")))
+    train, test = (data.black_and_white(x, run.rng(name)) for x, name in zip(digits.vectors(), ("train", "test")))
     first = models.RestrictedBoltzmannMachine(train.shape[1], run.options.hidden, chains=CHAINS,
                                               rng=run.rng("weights"))
     first.bias.data[...] = logits(train)
@@ -69,11 +69,6 @@ def main(run):
     draw_features(run, first, wrong)
     draw_samples(run, {"held-out digits": test, **samples}, looks)
     draw_likelihood(run, likelihood, gain)
-
-
-def drawn(x, rng):
-    """Pixels that are 1 with the probability of their grey value."""
-    return (rng.random(x.shape, dtype=np.float32) < x).astype(np.float32)
 
 
 def logits(x):

@@ -22,8 +22,7 @@ local code disturbs as little as a sparse one; it is the separation that it pays
 import numpy as np
 
 from demos import figures
-from demos.measures import nearest, ratio
-from demos.pretraining.few_labels import classified, first_of_each
+from demos.measures import classified, first_of_each, nearest, ratio
 from demos.regularised.sparse import autoencoder
 from tinyae import Tensor, losses, nn, no_grad, optim, penalties
 

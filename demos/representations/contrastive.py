@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from demos import figures
-from demos.measures import least, linear_accuracy, r_squared, regression, worst
+from demos.measures import first_of_each, least, linear_accuracy, r_squared, regression, worst
 from tinyae import data, distributions, losses, models, nn, optim
 
 LECTURES = "L4 L5"
@@ -127,15 +127,10 @@ def mean_accuracy(run, code, labels, held_out, n):
     """The accuracy of a linear classifier that is told n labels, as many of each kind; averaged over draws."""
     found = []
     for draw in range(run.pick(DRAWS, 1)):
-        chosen = balanced(labels[:-held_out], n, run.rng(f"labels {draw}"))
+        order = run.rng(f"labels {draw}").permutation(len(labels) - held_out)
+        chosen = first_of_each(labels[:-held_out], order, n // 10)
         found.append(linear_accuracy(code[chosen], labels[chosen], code[-held_out:], labels[-held_out:], RIDGE))
     return float(np.mean(found))
-
-
-def balanced(labels, n, rng):
-    """The numbers of n examples, as many of each of the ten kinds, or as there are."""
-    order = rng.permutation(len(labels))
-    return np.concatenate([order[labels[order] == kind][: n // 10] for kind in range(10)])
 
 
 def readable(code, values, held_out):

@@ -23,7 +23,7 @@ import numpy as np
 
 from demos import figures, portraits
 from demos.measures import least, nearest
-from tinyae import losses, models, nn, ops, optim
+from tinyae import distributions, models, nn, optim
 from tinyae.data.faces import HAIR_COLOURS
 
 LECTURES = "L1 L4 L5"
@@ -69,23 +69,13 @@ def people(n, kinds, rng):
     return images.reshape(n, -1), kinds
 
 
-class Embedding(nn.Module):
-    """A network from faces to descriptions, of which each number is a yes or no."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def loss(self, x, y, rng):
-        error = losses.per_example(ops.bernoulli_terms(self.network(x), y))
-        return error, {"description": error}
-
-
 def embedding(run, x, descriptions, what):
     """The function from faces to descriptions in [0, 1], learnt from these."""
-    model = Embedding(nn.mlp(x.shape[1], 150, descriptions.shape[1], rng=run.rng("weights")))
+    network = nn.mlp(x.shape[1], 150, descriptions.shape[1], rng=run.rng("weights"))
+    model = models.Predictor(network, distributions.Bernoulli)  # each number is a yes or no
     run.fit(model, (x, descriptions), lr=optim.one_cycle(2e-3), batch_size=50,
             epochs=run.pick(6, 1), what=what)
-    return lambda x: run.apply(lambda x: ops.sigmoid(model.network(x)), x)
+    return lambda x: run.apply(lambda x: model.predict(x).mean, x)
 
 
 def generator(run, x, descriptions):
@@ -97,26 +87,16 @@ def generator(run, x, descriptions):
     return model
 
 
-class Classifier(nn.Module):
-    """A network from faces to one of k kinds."""
-
-    def __init__(self, network):
-        self.network = network
-
-    def loss(self, x, y, rng):
-        error = losses.cross_entropy(self.network(x), y)
-        return error, {"classification": error}
-
-
 def classifier(run, model, among):
     """The function from faces to places in `among`, learnt from drawings of these kinds alone."""
     places = np.tile(np.arange(len(among)), run.pick(6_000, 200) // len(among))
     noise = run.noise("drawings")
     drawings = run.apply(lambda y: model.sample(y, noise), DESCRIPTIONS[among[places]])
-    reader = Classifier(nn.mlp(drawings.shape[1], 150, len(among), rng=run.rng("weights")))
+    reader = models.Predictor(nn.mlp(drawings.shape[1], 150, len(among), rng=run.rng("weights")))
     run.fit(reader, (drawings, places), lr=optim.one_cycle(2e-3), batch_size=50, epochs=run.pick(6, 1),
             what=f"a classifier of drawings of {len(among)} kinds")
     return lambda x: run.apply(reader.network, x).argmax(axis=1)
+
 
 def judge(claim, found, unseen, everyone):
     """found: the accuracy by way, by the number of kinds to choose from, on unseen and on seen kinds."""

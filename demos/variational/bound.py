@@ -17,8 +17,7 @@ import math
 import numpy as np
 
 from demos import figures
-from demos.measures import least, worst
-from demos.autoencoders.pca import angle_between
+from demos.measures import angle_between, least, worst
 from tinyae import Tensor, grad, models, nn, no_grad, ops, optim
 from tinyae.distributions import Gaussian
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from demos import figures
 from demos.measures import worst
-from tinyae import models, ops, optim
+from tinyae import data, models, ops, optim
 
 LECTURES = "L5"
 DATA = ("strokes", "mnist")
@@ -38,7 +38,7 @@ ELBO, L5 = "trained on the ELBO", "trained on L₅"
 
 def main(run):
     digits = run.images(train=10_000, test=500)
-    train, test = (black_and_white(x, run.rng(name))
+    train, test = (data.black_and_white(x, run.rng(name))
                    for x, name in ((digits.train, "train"), (digits.test, "test")))
     plain = trained(run, train, models.VariationalAutoencoder, 2, samples=5)
     weighted = trained(run, train, models.ImportanceWeightedAutoencoder, 2, samples=5)
@@ -70,11 +70,6 @@ def main(run):
     typical = np.argsort(truths[L5]["share"][:len(watched)])[len(watched) // 2]
     draw_plane(run, weighted, watched[typical : typical + 1])
     draw_bounds(run, bounds, {name: found.mean() for name, found in log_p.items()})
-
-
-def black_and_white(x, rng):
-    """Each pixel 1 with its grey as the probability, else 0."""
-    return (rng.random(x.shape, dtype=np.float32) < x).astype(np.float32)
 
 
 def trained(run, x, kind, latent, samples):

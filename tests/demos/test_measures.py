@@ -201,3 +201,36 @@ def test_gap_of_known_codes():
 def test_the_first_of_each_kind():
     labels, order = np.tile([5, 7, 9], 4), np.arange(12)[::-1]
     assert measures.first_of_each(labels, order, 2).tolist() == [9, 6, 10, 7, 11, 8]
+
+
+@pytest.mark.parametrize("degrees", [0, 1e-6, 0.5, 30, 89, 90])
+def test_angle_between_planes_of_known_angle(degrees):
+    rng = np.random.default_rng(0)
+    turned = math.radians(degrees)
+    a = np.eye(5)[:, :2]
+    b = np.stack((np.eye(5)[0], [0, math.cos(turned), 0, math.sin(turned), 0]), axis=1)
+    frame, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    for mix in (np.eye(2), rng.standard_normal((2, 2))):  # whatever the bases of the planes
+        assert abs(measures.angle_between(frame @ a, frame @ b @ mix) - degrees) < 1e-9
+        assert abs(measures.angle_between(frame @ b @ mix, frame @ a) - degrees) < 1e-9
+
+
+def test_angle_between_lines_has_no_sign_and_no_length():
+    assert abs(measures.angle_between([[1.0], [0.0]], [[-3.0], [3.0]]) - 45) < 1e-9
+
+
+def test_the_classifier_is_ridge_regression():
+    rng = np.random.default_rng(0)
+    codes, labels, new = rng.standard_normal((20, 5)), np.arange(20) % 10, rng.standard_normal((50, 5))
+    a = codes - codes.mean(axis=0)
+    ridge = 0.1 * (a**2).sum() / 20
+    weight = np.linalg.solve(a.T @ a + ridge * np.eye(5), a.T @ np.eye(10)[labels])
+    expected = ((new - codes.mean(axis=0)) @ weight).argmax(axis=1)
+    assert (measures.classified(codes, labels, new) == expected).all()
+
+
+def test_the_classifier_does_not_see_the_scale():
+    rng = np.random.default_rng(0)
+    codes, labels, new = rng.standard_normal((20, 5)), np.arange(20) % 10, rng.standard_normal((50, 5))
+    scaled = measures.classified(9 * codes, labels, 9 * new)
+    assert (measures.classified(codes, labels, new) == scaled).all()

@@ -5,6 +5,7 @@ from .conditional import ConditionalVariationalAutoencoder
 from .dbn import DeepBeliefNetwork
 from .gan import GenerativeAdversarialNetwork
 from .networks import conv_networks, dense_networks
+from .predictor import Predictor
 from .rbm import RestrictedBoltzmannMachine
 from .sparse_coding import PredictiveSparseDecomposition
 from .stacking import stacked_encoder, train_greedily

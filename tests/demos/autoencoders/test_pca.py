@@ -1,7 +1,5 @@
 """The demos of what a linear autoencoder learns, and of the gradient at its output."""
 
-import math
-
 import numpy as np
 import pytest
 
@@ -22,22 +20,6 @@ def test_quick_runs(run_quick):
     metrics, names = run_quick(gradient)
     assert names == {"gradient.png", "metrics.json"} and metrics["epochs"] is None
     assert max(c["value"] for c in metrics["claims"]) < 1e-12
-
-
-@pytest.mark.parametrize("degrees", [0, 1e-6, 0.5, 30, 89, 90])
-def test_angle_between_planes_of_known_angle(degrees):
-    rng = np.random.default_rng(0)
-    turned = math.radians(degrees)
-    a = np.eye(5)[:, :2]
-    b = np.stack((np.eye(5)[0], [0, math.cos(turned), 0, math.sin(turned), 0]), axis=1)
-    frame, _ = np.linalg.qr(rng.standard_normal((5, 5)))
-    for mix in (np.eye(2), rng.standard_normal((2, 2))):  # whatever the bases of the planes
-        assert abs(pca.angle_between(frame @ a, frame @ b @ mix) - degrees) < 1e-9
-        assert abs(pca.angle_between(frame @ b @ mix, frame @ a) - degrees) < 1e-9
-
-
-def test_angle_between_lines_has_no_sign_and_no_length():
-    assert abs(pca.angle_between([[1.0], [0.0]], [[-3.0], [3.0]]) - 45) < 1e-9
 
 
 @pytest.mark.parametrize("name", gradient.LOSSES)

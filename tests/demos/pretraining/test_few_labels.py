@@ -14,23 +14,6 @@ def test_quick_run(run_quick):
     assert set(metrics["measured"]["accuracy"]) == {"pixels", "code", "joint loss", "labels alone"}
 
 
-def test_the_classifier_is_ridge_regression():
-    rng = np.random.default_rng(0)
-    codes, labels, new = rng.standard_normal((20, 5)), np.arange(20) % 10, rng.standard_normal((50, 5))
-    a = codes - codes.mean(axis=0)
-    ridge = 0.1 * (a**2).sum() / 20
-    weight = np.linalg.solve(a.T @ a + ridge * np.eye(5), a.T @ np.eye(10)[labels])
-    expected = ((new - codes.mean(axis=0)) @ weight).argmax(axis=1)
-    assert (few_labels.classified(codes, labels, new) == expected).all()
-
-
-def test_the_classifier_does_not_see_the_scale():
-    rng = np.random.default_rng(0)
-    codes, labels, new = rng.standard_normal((20, 5)), np.arange(20) % 10, rng.standard_normal((50, 5))
-    scaled = few_labels.classified(9 * codes, labels, 9 * new)
-    assert (few_labels.classified(codes, labels, new) == scaled).all()
-
-
 @pytest.mark.parametrize("reconstruct", [True, False])
 def test_the_joint_loss_is_the_sum_of_its_terms(a_run, reconstruct):
     model = few_labels.denoising_autoencoder(a_run(few_labels))

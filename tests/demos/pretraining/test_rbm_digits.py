@@ -15,13 +15,6 @@ def test_quick_run(run_quick):
         "rbm.digits", "rbm.features", "rbm.samples", "rbm.kinds", "rbm.second"]
 
 
-def test_pixels_are_drawn_by_their_grey_values():
-    grey = np.tile(np.float32([0, 0.2, 0.7, 1]), (50_000, 1))
-    x = rbm_digits.drawn(grey, np.random.default_rng(0))
-    assert x.dtype == np.float32 and set(np.unique(x)) == {0, 1}
-    assert np.allclose(x.mean(axis=0), grey[0], atol=0.01) and x[:, 0].max() == 0 and x[:, 3].min() == 1
-
-
 def test_independent_pixels():
     train = np.float32([[0, 0], [0, 1], [0, 1], [0, 1], [0, 1], [0, 1], [0, 1], [0, 0]])
     assert np.allclose(rbm_digits.logits(train), np.log([0.1 / 0.9, 0.7 / 0.3]))

@@ -54,12 +54,6 @@ def test_noise_stays_in_the_range_of_pixels():
 
 # --- measures ------------------------------------------------------------------------------------
 
-def test_labels_are_balanced():
-    labels = np.repeat(np.arange(10), 30)
-    chosen = contrastive.balanced(labels, 50, np.random.default_rng(0))
-    assert len(set(chosen)) == 50 and (np.bincount(labels[chosen]) == 5).all()
-
-
 def test_what_can_be_read():
     code = np.random.default_rng(0).standard_normal((200, 3))
     assert contrastive.readable(code, code @ [1.0, 2, 3], 50) == pytest.approx(1, abs=1e-3)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from demos.representations import zero_shot
-from tinyae import Tensor
 
 
 def test_quick_run(run_quick):
@@ -32,17 +31,6 @@ def test_people_are_of_their_kinds():
     assert (again == images).all() and (same == kinds).all()
     hat = images.reshape(20, 32, 32, 3)[:, 5, 16]  # above the forehead: blue where there is one
     assert ((hat[:, 2] > hat[:, 0]) == (kinds == 30)).all() and zero_shot.KINDS[30, 2] == 1
-
-
-def test_the_losses_are_those_of_yes_and_no_and_of_one_of_k():
-    logits = np.array([[2.0, -1.0], [0.5, 0.0]])
-    yes = np.array([[1.0, 0.0], [0.0, 1.0]])
-    p = 1 / (1 + np.exp(-logits))
-    found = zero_shot.Embedding(lambda x: x).loss(Tensor(logits), Tensor(yes), None)[0].item()
-    assert found == pytest.approx(-np.log(np.where(yes == 1, p, 1 - p)).sum() / 2)
-    found = zero_shot.Classifier(lambda x: x).loss(Tensor(logits), Tensor(np.array([0, 1])), None)[0].item()
-    chosen = np.exp(logits[[0, 1], [0, 1]]) / np.exp(logits).sum(axis=1)
-    assert found == pytest.approx(-np.log(chosen).mean())
 
 
 def test_the_harmonic_mean_is_high_where_both_are():

@@ -31,12 +31,6 @@ def small(a_run):
     return a_run(importance), model, (rng.random((3, 5)) < 0.5).astype(np.float32)
 
 
-def test_pixels_are_drawn_with_their_grey_as_the_probability():
-    grey = np.full((1000, 10), 0.3, np.float32)
-    drawn = importance.black_and_white(grey, np.random.default_rng(0))
-    assert set(np.unique(drawn)) == {0, 1} and drawn.mean() == pytest.approx(0.3, abs=0.02)
-
-
 def test_the_grid_has_the_area_of_its_fields():
     halves, area = importance.checkered_grid(0.1)
     z = np.concatenate(halves)

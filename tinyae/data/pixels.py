@@ -1,0 +1,14 @@
+"""What is done to the pixels of any images before a model sees them."""
+
+import numpy as np
+
+
+def black_and_white(images, rng):
+    """Images whose pixels are 1 with their grey in [0, 1] as the probability, else 0, float32.
+
+    So p(x) of a Bernoulli model is a probability (Salakhutdinov and Murray 2008 draw MNIST so). Raises
+    ValueError for pixels outside [0, 1].
+    """
+    if not (0 <= images.min() and images.max() <= 1):
+        raise ValueError(f"black_and_white: expected pixels in [0, 1], not from {images.min():g} to {images.max():g}")
+    return (rng.random(images.shape, dtype=np.float32) < images).astype(np.float32)
