@@ -7,6 +7,7 @@ import os
 import runpy
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -195,7 +196,7 @@ def overheard(command, environment, said):
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True, encoding="utf-8",
                            errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said.append(ended.stdout.strip())
-    return ended.returncode
+    return STOPPED if ended.returncode == -signal.SIGINT else ended.returncode
 
 
 def run_one(demo, args, out, call):

@@ -27,9 +27,9 @@ BEST = {"overcomplete": "denoising.png", "sparse_coding": "time.png"}
 def write(out):
     """Write GALLERY.md and pictures/gallery/NAME.png beside this file from OUT/NAME/metrics.json; its path.
 
-    Raises ValueError where a demo has no results of a full run there, or no figure.
+    Raises ValueError where a demo has no results of a full run on its own data there, or no figure.
     """
-    results = {name: results_of(out, name) for name in catalogue()}
+    results = {name: results_of(out, demo) for name, demo in catalogue().items()}
     lines, pictures = [HEAD], FOLDER / "pictures" / "gallery"
     pictures.mkdir(parents=True, exist_ok=True)
     for chapter, title in CHAPTERS.items():
@@ -40,18 +40,25 @@ def write(out):
                 small = reduced(out / name / picture["file"])
                 write_whole(pictures / f"{name}.png", lambda file: file.write(small))
                 lines += entry(metrics, picture)
+    for old in pictures.glob("*.png"):
+        if old.stem not in results:
+            old.unlink()
     write_text(FOLDER / "GALLERY.md", "\n".join(lines) + "\n")
     return FOLDER / "GALLERY.md"
 
 
-def results_of(out, name):
+def results_of(out, demo):
     """The metrics of a demo's full run."""
     try:
-        metrics = read(out / name / "metrics.json")
+        metrics = read(out / demo.name / "metrics.json")
     except OSError as error:
-        raise ValueError(f"no results of {name} in {out}: {error}; python -m demos all --out {out} makes them") from None
+        raise ValueError(f"no results of {demo.name} in {out}: {error}; python -m demos all makes them") from None
+    if any(claim["held"] is None for claim in metrics["claims"]):
+        raise ValueError(f"{demo.name} was run in {out} with --quick, which judges nothing")
+    if metrics["data"] not in (None, *demo.data[:1]):
+        raise ValueError(f"{demo.name} was run in {out} on {metrics['data']}: the gallery shows {demo.data[0]}")
     if not metrics["figures"]:
-        raise ValueError(f"{name} has drawn no figure in {out}: it was run with options of its own")
+        raise ValueError(f"{demo.name} has drawn no figure in {out}: it was run with options of its own")
     return metrics
 
 
@@ -87,5 +94,5 @@ def entry(metrics, picture):
     if metrics["claims"]:
         claim = metrics["claims"][0]
         lines += [f"{claim['says'][0].upper()}{claim['says'][1:]}. Measured: {claim['measured'].rstrip(':')}: "
-                  f"{number(claim['value'])}.", ""]
+                  f"{number(claim['value'])}{'' if claim['held'] else ' (did not hold)'}.", ""]
     return [*lines, f"`python -m demos {name}`"]

@@ -164,13 +164,15 @@ def classified(codes, labels, new, ridge=0.1):
     a = (codes - mean).astype(np.float64)
     products = a @ a.T
     dual = products + ridge * np.trace(products) / len(a) * np.eye(len(a))
-    weight = a.T @ np.linalg.solve(dual, (labels[:, None] == np.arange(10)) - 0.1)
+    weight = a.T @ np.linalg.solve(dual, (labels[:, None] == np.arange(10)).astype(np.float64))
     return ((new - mean) @ weight).argmax(axis=1)
 
 
 def area_under_roc(outliers, others):
-    """The chance that an outlier scores above another, ties counting half: 1 perfect, ½ blind."""
+    """The chance that an outlier scores above another, ties counting half: 1 perfect, ½ blind; NaN if a score is."""
     scores = np.concatenate([outliers, others])
+    if np.isnan(scores).any():
+        return math.nan
     values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]  # ties share the mean of their ranks
     n = len(outliers)

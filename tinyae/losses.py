@@ -59,7 +59,7 @@ def info_nce(a, b, temperature=0.1):
     """Tell the partner from all others: -ln softmax of the similarity of two views, in both directions.
 
         s_nm = cos(a_n, b_m) / t
-        L = -1/2N Σ_n ln softmax(s_n·)_n + ln softmax(s_·n)_n
+        L = -1/2N Σ_n [ln softmax(s_n·)_n + ln softmax(s_·n)_n]
 
     a and b (N, D) are codes of two views of N examples, and row n of a belongs to row n of b: each row has
     to choose its partner among all rows of the other (van den Oord et al. 2018, equation 4; with cosines

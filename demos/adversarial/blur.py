@@ -31,7 +31,7 @@ LATENT = 4  # of the toy's noise
 def main(run):
     digits = run.images(train=TRAIN, test=1_000)
     game, _ = recipes.digits_gan(run, digits)
-    vae = same_generator(run, digits.shape)
+    vae = same_generator(run, digits.shape, game.latent)
     run.fit(vae, digits.train, lr=optim.one_cycle(3e-3), batch_size=32, what="a VAE of its network")
     z = run.rng("prior").standard_normal((1000, game.latent), dtype=np.float32)
     images = {"VAE": run.apply(lambda z: vae.decode(z).mean, z), "held-out digits": digits.test,
@@ -48,9 +48,9 @@ def main(run):
     draw_toy(run, both, answers, away)
 
 
-def same_generator(run, shape):
-    """A VAE whose decoder is the generator of `recipes.digits_gan`, and whose encoder mirrors it."""
-    rng, latent = run.rng("weights"), 32
+def same_generator(run, shape, latent):
+    """A VAE whose decoder is the generator of `recipes.digits_gan` up to its sigmoid, and whose encoder mirrors it."""
+    rng = run.rng("weights")
     seen, drawn = models.conv_networks(shape, (16, 32), 128, rng)
     encoder = nn.Sequential(seen, ops.relu, nn.Dense(128, 2 * latent, rng=rng, init="glorot"))
     decoder = nn.Sequential(nn.Dense(latent, 128, rng=rng), ops.relu, drawn)
@@ -115,6 +115,8 @@ def judge(claim, sharp, away):
           ratio(sharp["VAE"], sharp["GAN"]), at_most=0.85)
     claim("blur.images", "and than images are", "the same, relative to that of held-out digits:",
           ratio(sharp["VAE"], sharp["held-out digits"]), at_most=0.85)
+    claim("blur.gan", "a GAN's are as sharp as images", "the same of the GAN's samples:",
+          ratio(sharp["GAN"], sharp["held-out digits"]), at_least=0.75, at_most=1.33)
     claim("blur.mean", "where two images are equally likely, the least squared error is that of their mean",
           "distance of the answer to the nearer one, relative to that between the two:",
           away["least squared error"], at_least=0.45, at_most=0.55)
@@ -138,7 +140,8 @@ def draw_toy(run, both, answers, away):
     sheets = {"two images,\nequally likely": both,
               f"least squared error:\n{between:.2f} of the way": answers["least squared error"],
               f"the game: {near:.2f} of\nthe way from the nearer": answers["the game"][:3]}
-    fig = figures.figure(9, 3, "Squared error answers with the mean of what may be, the game with one of it")
+    fig = figures.figure(9, 3, f"Squared error answers {between:.2f} of the way between two images,\n"
+                         f"the game {near:.2f} from one of them")
     for axes, (name, x) in zip(fig.subplots(1, 3, width_ratios=(2, 1, 3)), sheets.items()):
         figures.show_images(axes, x, len(x), name)
     run.save(fig, "toy.png", "a seven that leans left and one that leans right; a blurred seven, the mean of "

@@ -134,7 +134,7 @@ def judge(claim, accuracy, own, variety, likeness):
     claim("gan-variants.varied", "in many ways",
           "variance of the samples of a digit, relative to held-out ones, the least of all digits:",
           least(variety), at_least=0.5)
-    claim("gan-variants.style", "and the same noise is the same manner of writing for all digits",
+    claim("gan-variants.style", "and the same noise leans all digits alike",
           "correlation of the leans of two digits from the same noise, mean of all pairs:",
           likeness, at_least=0.3)
 

@@ -17,6 +17,8 @@ against it. Both sides have Gaussian noise added, so that the generator's densit
 tends to, the mean of Gaussians around its points. Compared with p / (p + q), over the plane.
 """
 
+import math
+
 import numpy as np
 
 from demos import figures
@@ -77,7 +79,7 @@ def played(run, game, x, name):
     for part in range(1, LOOKS + 1):
         for adam in players.values():
             adam.lr = RATE * min(1, 2 - 2 * (part - 1) / LOOKS)  # falls in the second half, to come to rest
-        run.fit(game, x, optimizer=players, epochs=run.epochs // LOOKS, batch_size=BATCH,
+        run.fit(game, x, optimizer=players, epochs=math.ceil(run.epochs / LOOKS), batch_size=BATCH,
                 rng=run.rng(f"part {part}"), what=f"{name}, part {part} of {LOOKS}")
         states.append(game.generator.state_dict())
     return states
@@ -150,7 +152,7 @@ def draw_points(run, points, modes, near):
     """The generators' points over the training, in a row for each game."""
     kept = " and ".join(f"{course[-1]} {name}" for name, course in modes.items())
     shown = [1, 2, 4, 6, LOOKS]
-    steps = run.epochs // LOOKS * run.pick(10_000, 400) // BATCH
+    steps = math.ceil(run.epochs / LOOKS) * run.pick(10_000, 400) // BATCH
     fig = figures.figure(12, 6, f"Of eight modes on a ring, the generator ends with {kept}")
     for row, (name, colour) in zip(fig.subplots(2, len(shown)), zip(points, (6, 0))):
         for axes, part in zip(row, shown):

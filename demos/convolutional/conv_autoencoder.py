@@ -13,6 +13,7 @@ from demos.run import whole
 from tinyae import distributions, models
 
 LECTURES = "L5"
+TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 10, "mnist": 3}
 TRAIN = {"strokes": 10_000, "mnist": 60_000}

@@ -2,7 +2,7 @@
 
 Every product of the forward pass comes back twice, in the opposite order, as the two of its gradients;
 every activation comes back as its derivative; and whoever changes the model changes all of it. In return
-nothing is recorded and no memory is asked for: each array is made once and written to again in each step.
+nothing is recorded and little memory is asked for: each large array is made once and written to again.
 
     h = relu(x W₁ + b₁)     [μ, ln σ²] = h W₂ + b₂     z = μ + σ ε     k = relu(z W₃ + b₃)     l = k W₄ + b₄
     loss = 1/N Σ [ln(1 + eˡ) - x l + ½ (σ² + μ² - 1 - ln σ²)]

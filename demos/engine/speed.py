@@ -5,7 +5,7 @@ step is there by hand as well (`_by_hand.py`): what a program without an engine 
 is compared where it is installed (pip install torch); nothing else in tinyae uses it. Each library has
 a process of its own, since the threads of two would get in each other's way, and as many threads. They
 take turns, so that whatever else the machine does falls on all of them alike; what counts is the
-ratio of the medians. With --profile no one else is timed: a table tells where tinyae's step spends it.
+ratio of the medians. With --profile only tinyae's steps are timed, and a table tells where the time goes.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ TIMED = True
 
 
 def options(p):
-    p.add_argument("--rounds", type=whole(1), default=20, help="turns of each contender (default: 20)")
+    p.add_argument("--rounds", type=whole(1), default=20, help="turns of each contender, or steps of a profile (default: 20)")
     p.add_argument("--profile", action="store_true",
                    help="where the time of tinyae's steps goes, by operation, in place of the comparison")
 
@@ -40,7 +40,7 @@ def main(run):
         return
     libraries = ["NumPy", "PyTorch"] if importlib.util.find_spec("torch") else ["NumPy"]
     if "PyTorch" not in libraries:
-        run.say("PyTorch is not installed here: only tinyae and the floor are measured")
+        run.say("PyTorch is not installed here: only tinyae, the step by hand and the floor are measured")
     place, rounds = where(run.device), run.pick(run.options.rounds, 1)
     medians = {}
     with ExitStack() as stack:
@@ -63,7 +63,8 @@ def profiles(run):
     keep_freed_memory()
     batch, found = np.random.default_rng(0).random((BATCH, 784), np.float32), {}
     for case, (_, contenders) in CASES.items():
-        found[case], whole = _profile.profile(contenders["tinyae"](batch, "cpu"), run.pick(20, 1))
+        found[case], whole = _profile.profile(contenders["tinyae"](batch, "cpu"),
+                                              run.pick(run.options.rounds, 1))
         run.say(_profile.told(case, found[case], whole))
     return found
 

@@ -80,14 +80,14 @@ def judge(claim, moved):
     claim("editing", "to change z along a direction changes the smile of a face never seen",
           "the smile's move in the median face, in ranges, where two thirds were asked:", smile["smile"],
           at_least=0.55)
-    claim("editing.others", "and nothing else",
+    claim("editing.others", "and little else",
           f"largest move of another factor in the median face, in its ranges ({other}):", smile[other],
           at_most=1 / 6)
     claim("editing.pose", "along another, its head turns",
           "the pose's move in the median face, in ranges, where two thirds were asked:",
           moved["pose"]["pose"], at_least=0.55)
-    claim("editing.direction", "it takes a direction: no dimension of z alone is the smile",
-          "what else moves for each range that the smile moves, relative to the best single dimension:",
+    claim("editing.direction", "it takes a direction: the dimension of z that moves the smile most moves more else",
+          "what else moves for each range that the smile moves, relative to that dimension:",
           ratio(side_effect(smile, "smile"), side_effect(moved["one dimension"], "smile")),
           at_least=0, at_most=0.5)
 
@@ -138,9 +138,9 @@ def write_page(run, model, codes, ways, start):
         run.folder / "explore.html", model.decoder, encoder=model.encoder, logits=True, codes=codes,
         start=start, title="A face, and what may be changed about it",
         directions={name: (ways[column(name)], -reach, reach) for name, reach in SLIDERS.items()},
-        lead=f"A variational autoencoder has learnt 10,000 drawn faces as {codes.shape[1]} numbers each. "
+        lead=f"A variational autoencoder has learnt {len(codes):,} drawn faces as {codes.shape[1]} numbers each. "
              "Move a slider, and the face smiles, turns, or puts on glasses.",
         caption="Each named slider adds a direction, found from the codes of faces whose factors are known. "
-                "Watch what else changes: nothing should. The dimensions by themselves, further down, mean "
+                "Watch what else changes: little should. The dimensions by themselves, further down, mean "
                 "nothing so plain.")
     run.add_page("explore.html", "Move the smile, the pose and the glasses of a face")

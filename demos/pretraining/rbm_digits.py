@@ -96,17 +96,17 @@ def look_at(images, known, labels):
 
 def judge(claim, likelihood, gain, unsure, wrong, looks):
     """gain: of the bound over ln p(v) of the first machine, with its standard error; the rest by name."""
-    made = looks["two machines"]
+    made, (value, error) = looks["two machines"], likelihood["one machine"]
     claim("rbm.digits", "a machine of more units than can be summed learns digits too",
-          "held-out ln p(v), relative to that of independent pixels:",
-          likelihood["one machine"][0] / likelihood["independent pixels"][0], at_most=0.75)
+          "held-out ln p(v) less two standard errors, relative to that of independent pixels:",
+          (value - 2 * error) / likelihood["independent pixels"][0], at_least=0, at_most=0.75)
     claim("rbm.features", "its hidden units are features",
           "errors of a linear classifier that reads them, relative to one that reads the pixels:",
           wrong["features"] / wrong["pixels"], at_most=0.8)
     claim("rbm.samples", "the two, a deep belief network, draw digits: Gibbs sampling at the top, then down",
           "clear digits among samples, relative to held-out ones:",
           ratio(made["clear"], looks["held-out digits"]["clear"]), at_least=0.5)
-    claim("rbm.kinds", "and in all kinds of them", "digits that make at least 1 % of the samples:",
+    claim("rbm.kinds", "of all kinds", "digits that make at least 1 % of the samples:",
           (np.asarray(made["digits"]) >= 0.01).sum(), at_least=8)
     claim("rbm.second", "a second machine on top makes digits likelier",
           "nats by which the bound rises, less two standard errors:", gain - 2 * unsure, at_least=0)

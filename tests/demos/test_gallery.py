@@ -11,7 +11,15 @@ from demos.catalogue import Demo
 
 CLAIM = {"id": "kl", "says": "it is never negative", "measured": "the least of 1000:", "value": 0.00012,
          "at_least": 0, "held": True}
-DEMOS = {"one": Demo("one", "autoencoders"), "two": Demo("two", "variational")}
+
+
+class Made(Demo):
+    """A demo that has no file."""
+
+    data = ("strokes", "mnist")
+
+
+DEMOS = {"one": Made("one", "autoencoders"), "two": Made("two", "variational")}
 
 
 @pytest.fixture
@@ -79,6 +87,25 @@ def test_what_is_missing_is_named(out, capsys):
     with pytest.raises(SystemExit):
         program.main(["gallery", "--out", str(out)])
     assert "no results of two in" in capsys.readouterr().err
+
+
+def test_only_full_runs_on_their_own_data(out):
+    put(out, DEMOS["two"], claims=[{**CLAIM, "held": None}])
+    with pytest.raises(ValueError, match="two was run in .* with --quick"):
+        gallery.write(out)
+    put(out, DEMOS["two"], data="mnist")
+    with pytest.raises(ValueError, match="two was run in .* on mnist"):
+        gallery.write(out)
+    put(out, DEMOS["two"], claims=[{**CLAIM, "held": False}])
+    assert "0.00012 (did not hold)." in gallery.write(out).read_text(encoding="utf-8")
+
+
+def test_pictures_of_demos_that_are_gone_go(out):
+    old = gallery.FOLDER / "pictures" / "gallery" / "three.png"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    gallery.write(out)
+    assert not old.exists()
 
 
 def test_a_picture_that_stays_too_large(out, monkeypatch):

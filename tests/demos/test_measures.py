@@ -140,6 +140,7 @@ def test_area_under_roc_is_the_share_of_pairs():
     assert measures.area_under_roc(np.ones(4), np.zeros(5)) == 1
     assert measures.area_under_roc(np.zeros(4), np.ones(5)) == 0
     assert measures.area_under_roc(np.ones(4), np.ones(5)) == 0.5
+    assert math.isnan(measures.area_under_roc(np.array([1.0, math.nan]), np.zeros(5)))
 
 
 # --- time ----------------------------------------------------------------------------------------

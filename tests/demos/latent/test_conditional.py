@@ -11,7 +11,8 @@ def test_quick_run(run_quick):
     metrics, names = run_quick(conditional)
     assert names == {"orders.png", "shares.png", "strangers.png", "metrics.json"}
     assert [c["id"] for c in metrics["claims"]] == [
-        "conditional", "conditional.read", "conditional.person", "conditional.true"]
+        "conditional", "conditional.read", "conditional.person", "conditional.true",
+        "conditional.dressed"]
 
 
 def test_y_is_what_the_face_wears(a_run):
@@ -52,8 +53,9 @@ RATES, MOVED = dict.fromkeys((*WORN, "hair colour"), 0.99), dict.fromkeys(PERSON
     ({"reading": RATES | {"beard": 0.9}}, {"conditional.read"}),
     ({"moved": MOVED | {"face width": 0.6}}, {"conditional.person"}),
     ({"moved": MOVED | {"skin": np.nan}}, {"conditional.person"}),
-    ({"redressed": 2.0}, {"conditional.true"}),
+    ({"error": {"dressed": 9.0, "copied": 8.0, "another": 9.0}}, {"conditional.true"}),  # z says nothing
+    ({"error": {"dressed": 9.0, "copied": 5.0, "another": 60.0}}, {"conditional.dressed"}),
 ])
 def test_each_claim_can_fail(judged, change, missed):
-    told = {"reading": RATES, "there": RATES, "moved": MOVED, "redressed": 1.1} | change
+    told = {"reading": RATES, "there": RATES, "moved": MOVED, "error": {"dressed": 9.0, "copied": 8.0, "another": 60.0}} | change
     assert {id for id, held in judged(conditional.judge, **told).items() if not held} == missed

@@ -40,6 +40,7 @@ RIGHT = {"likelihood": {"independent pixels": (-187.0, 0.0), "one machine": (-12
 @pytest.mark.parametrize("change, missed", [
     ({}, set()),
     ({"likelihood": {"independent pixels": (-187.0, 0.0), "one machine": (-150.0, 0.1)}}, {"rbm.digits"}),
+    ({"likelihood": {"independent pixels": (-187.0, 0.0), "one machine": (20.0, 0.1)}}, {"rbm.digits"}),
     ({"wrong": {"pixels": 0.15, "features": 0.14}}, {"rbm.features"}),
     ({"looks": looks(clear=0.3)}, {"rbm.samples"}),
     ({"looks": looks(held_out=0.0)}, {"rbm.samples"}),
