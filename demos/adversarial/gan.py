@@ -79,7 +79,7 @@ def draw_nearest(run, samples, digits, distance):
     _, first = np.unique(shown[order], return_index=True)
     chosen = order[first]
     fig = figures.pictures(
-        f"New digits: the nearest training image is {distance:.2f} times\nas far as from held-out digits",
+        f"From a sample the nearest training image is {distance:.2f} times\nas far as from a held-out digit",
         {"of each digit the sample that is nearest to a training image": samples[chosen],
          "that training image": digits.train[numbers[chosen, 0]]}, columns=len(chosen))
     run.save(fig, "nearest.png", "a row of samples, one of each digit, above the training images like them")

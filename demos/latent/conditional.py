@@ -149,7 +149,7 @@ def draw_orders(run, model, z, there):
 def draw_shares(run, reading, there, moved):
     """How often each attribute is there, and how far the rest moves."""
     most = worst(moved[name] for name in PERSON)
-    fig = figures.figure(10, 4, "y decides what is worn, z who wears it, which moves from order to order\n"
+    fig = figures.figure(10, 4, "Who wears it moves from order to order\n"
                          f"{most:.2f} times as far as from z to z, or less (the pose: {moved['pose']:.2f})")
     left, right = fig.subplots(1, 2)
     places = np.arange(len(there))

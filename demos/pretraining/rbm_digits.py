@@ -146,8 +146,8 @@ def draw_samples(run, sheets, looks):
 def draw_likelihood(run, likelihood, gain):
     """ln p(v) with two standard errors, and on MNIST what others have published."""
     rows = likelihood | {name: (value, 0) for name, value in PUBLISHED.items() if run.data == "mnist"}
-    fig = figures.figure(9, 1.6 + 0.42 * len(rows), "A second machine on top changes "
-                         f"held-out ln p(v) by {gain:+.2f} nats or more")
+    fig = figures.figure(9, 1.6 + 0.42 * len(rows), "The bound with a second machine on "
+                         f"top, less ln p(v) of one: {gain:+.2f} nats")
     axes = fig.subplots()
     for i, (name, (value, error)) in enumerate(rows.items()):
         colour = figures.COLOURS[9 if name in PUBLISHED else 0]

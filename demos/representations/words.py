@@ -132,8 +132,8 @@ def judge(claim, similarity, right):
 
 def draw_cosines(run, facts, cosines, similarity):
     """The cosines of all pairs of nouns, kind by kind."""
-    fig = figures.figure(12, 4.6, "To one-hot vectors all words are equally strange; learned ones know what is "
-                         f"alike\n(correlation with the facts: {similarity:.2f})")
+    fig = figures.figure(12, 4.6, "How alike words are: to one-hot vectors, to learned ones, and by the facts\n"
+                         f"(correlation of the learned ones with the facts: {similarity:.2f})")
     ends = np.cumsum([sum(kind in known for known in facts.values()) for kind in KINDS])
     panels = fig.subplots(1, 3)
     for axes, (name, values) in zip(panels, cosines.items()):
@@ -150,7 +150,7 @@ def draw_cosines(run, facts, cosines, similarity):
 
 def draw_arrows(run, facts, vectors, right, questions):
     """Pairs of nouns that differ in one fact: across, their mean difference; upwards, what else sets them apart."""
-    fig = figures.figure(13, 5.2, "king − man + woman ≈ queen: the same difference is the same arrow\n"
+    fig = figures.figure(13, 5.2, "king − man + woman ≈ queen, if the same difference is the same arrow\n"
                          f"({right:.0%} of {questions} analogies end at the right word)")
     row = {noun: i for i, noun in enumerate(facts)}
     for axes, (title, (words, colour)) in zip(fig.subplots(1, 3), PAIRS.items()):
