@@ -21,7 +21,8 @@ HEAD = """\
 What the demos draw, chapter by chapter, and the first thing that each of them claims, with the number that was
 measured. A picture leads to the file that made it. All claims and all figures: `python -m demos all`."""
 # The figure that shows a demo's point best, where it is not the first that it draws.
-BEST = {"overcomplete": "denoising.png", "sparse_coding": "time.png"}
+BEST = {"overcomplete": "denoising.png", "sparse_coding": "time.png", "vae": "latent.png", "words": "arrows.png",
+        "contrastive": "accuracy.png"}
 
 
 def write(out):

@@ -137,8 +137,8 @@ def judge(claim, pixels, guess):
 
 def draw_copies(run, images, copies, pixels):
     """A few scenes, and what each of the three makes of them."""
-    fig = figures.pictures(f"Where the ball is in copies from {CODE} numbers: {pixels[SQUARED]:.1f} pixels "
-                           f"off by squared error,\n{pixels[TRAINED]:.1f} with a discriminator's features",
+    fig = figures.pictures(f"The ball in copies from {CODE} numbers: {pixels[SQUARED]:.1f} pixels off\n"
+                           f"by squared error, {pixels[TRAINED]:.1f} with a discriminator's features",
                            {"held-out images": images} | {
                                f"{name}: the ball is off by {pixels[name]:.1f} pixels": x
                                for name, x in copies.items()}, columns=8)

@@ -6,10 +6,11 @@ words of one sense: cake is a dessert, push an instruction.
 
 The static vector is skip-gram's, as in the demo of words. The vector with the context is the hidden layer of
 a network that sees up to four words on either side of a place and predicts the word there. Neither has ever
-seen a sense. Then we are told the sense in five sentences of each, and a new sentence has that of the nearest
-of the ten. The new ones are of other templates, in which other words stand near: that "bake" is nearer to
-"sugar" than to "please" has to be known from the rest of the text. The bare set of neighbours does not know
-it, and is drawn beside the two; where it is right, it is by the nouns, as only furniture is moved.
+seen a sense. Then we are told the sense in five sentences of each, and another sentence has that of the
+nearest of the ten. The others (the text may hold them, without their sense) are of other templates, in which
+other words stand near: that "bake" is nearer to "sugar" than to "please" has to be known from the rest of the
+text. The bare set of neighbours does not know it, and is measured beside the two; where it is right, it is by
+the nouns, as only furniture is moved.
 """
 
 import numpy as np
@@ -106,7 +107,7 @@ def windows(places, number):
 
 
 def occurrences(run, template):
-    """Places of the word in new sentences of the first or second template for each fact, and its sense in each."""
+    """Places of the word in sentences of the first or second template for each fact, and its sense in each."""
     half = {fact: [sayings[template]] for fact, sayings in GRAMMAR.items()}
     places = [(sentence, i) for sentence in _corpus.sentences(6_000, run.rng(f"sentences {template}"), TABLE, half)
               for i, word in enumerate(sentence) if word.startswith(f"{WORD}/")]
@@ -178,7 +179,7 @@ def draw_senses(run, codes, sense, asked, right):
         ends += [(*points[beside == words].mean(axis=0), words, colour) for words in np.unique(beside[sense == kind])]
     left.set(xticks=[], yticks=[], xlabel="first principal axis", ylabel="second", xmargin=0.7, ymargin=0.1)
     figures.name_ends(left, ends)
-    left.set_title(f"vectors of the word in {len(asked)} new sentences, by sense", fontsize=11)
+    left.set_title(f"vectors of the word in {len(asked)} sentences of other templates, by sense", fontsize=11)
     bars = axes.barh(list(right), right.values(), color=[figures.COLOURS[i] for i in (9, 5, 2)])
     axes.bar_label(bars, fmt="{:.0%}", padding=4)
     axes.axvline(1 / len(SENSES), color="black", linewidth=1, linestyle=":")

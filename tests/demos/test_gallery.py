@@ -1,12 +1,14 @@
 """The gallery, from results made up for it."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from demos import __main__ as program
-from demos import gallery
+from demos import catalogue, gallery
 from demos.catalogue import Demo
 
 CLAIM = {"id": "kl", "says": "it is never negative", "measured": "the least of 1000:", "value": 0.00012,
@@ -112,3 +114,12 @@ def test_a_picture_that_stays_too_large(out, monkeypatch):
     monkeypatch.setattr(gallery, "LARGEST", 100)
     with pytest.raises(ValueError, match=r"first.png is larger than 100 bytes even in 8 colours"):
         gallery.write(out)
+
+
+def test_the_gallery_of_this_repository_has_every_demo():
+    folder = Path(catalogue.__file__).parent
+    text = (folder / "GALLERY.md").read_text(encoding="utf-8")
+    assert re.findall("^### (.*)$", text, re.MULTILINE) == list(catalogue.catalogue())
+    for name in catalogue.catalogue():
+        assert f"pictures/gallery/{name}.png" in text
+        assert 0 < (folder / "pictures" / "gallery" / f"{name}.png").stat().st_size <= gallery.LARGEST
