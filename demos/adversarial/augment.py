@@ -10,10 +10,10 @@ classifier takes the same number of steps.
 It holds with 10 labels of each digit, less with 20, and hardly with 50. Two controls say where the gain comes
 from. A model that has seen the few labelled digits alone draws digits from which nothing new is learnt. And
 the unlabelled digits themselves, with the labels that were guessed, are worth no less than drawings of them:
-a model can add nothing to what it was shown, and leaves out some of it (Ravuri and Vinyals 2019). So all hangs
-on the guesses: in trials where they were right no more often than the first classifier is, drawn digits did
-harm. Each point is the mean over draws of the labels, with its standard error. Images are of half the size,
-14 × 14.
+a model can add nothing to what it was shown, and leaves out some of it (Ravuri and Vinyals 2019). So all
+hangs on the guesses: in trials where they were right no more often than the first classifier is, drawn digits
+did harm. Each point is the mean over draws of the labels, with its standard error. Images are of half the
+size, 14 × 14.
 """
 
 import numpy as np
