@@ -154,6 +154,17 @@ def mutual_information_gap(table):
     return float((top[:, -1] - top[:, -2]).mean())
 
 
+def hoyer(codes):
+    """How sparse each code (N, k) is: (√k - Σ|h| / ‖h‖) / (√k - 1), averaged (Hoyer 2004, section 3.1).
+
+    1 where one entry alone is not 0, 0 where all are as large, whatever the scale; 0 for a code of zeros, too.
+    """
+    codes = np.abs(codes.astype(np.float64))
+    root, length = np.sqrt(codes.shape[1]), np.sqrt((codes**2).sum(axis=1))
+    flat = np.where(length == 0, root, codes.sum(axis=1) / np.where(length == 0, 1, length))
+    return float(((root - flat) / (root - 1)).mean())
+
+
 def classified(codes, labels, new, ridge=0.1):
     """The digits of new codes, by ridge regression on one-hot labels.
 

@@ -199,6 +199,20 @@ def test_gap_of_known_codes():
     assert measures.mutual_information_gap(measures.information_table(mixed, gaussian)) < 0.05
 
 
+def test_sparsity_of_known_codes():
+    assert measures.hoyer(np.array([[0, -3.0, 0, 0]])) == pytest.approx(1)
+    assert measures.hoyer(np.array([[2, 2, -2, 2.0]])) == pytest.approx(0)
+    assert measures.hoyer(np.array([[3.0, 4, 0, 0]])) == pytest.approx((2 - 7 / 5) / (2 - 1))
+    codes = np.random.default_rng(0).standard_normal((50, 9)).astype(np.float32)
+    each = [measures.hoyer(code[None]) for code in codes]
+    assert measures.hoyer(codes) == pytest.approx(np.mean(each)) == pytest.approx(measures.hoyer(1000 * codes))
+
+
+def test_sparsity_of_codes_that_say_nothing():
+    assert measures.hoyer(np.array([[0, 0, 0], [0, 1.0, 0]])) == pytest.approx(0.5)  # none is as good as even
+    assert math.isnan(measures.hoyer(np.array([[1.0, math.nan], [1, 0]])))
+
+
 def test_the_first_of_each_kind():
     labels, order = np.tile([5, 7, 9], 4), np.arange(12)[::-1]
     assert measures.first_of_each(labels, order, 2).tolist() == [9, 6, 10, 7, 11, 8]
