@@ -42,3 +42,9 @@ def test_every_call_of_claim_names_one_of_the_lectures():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "claim":
                 if isinstance(node.args[0], ast.Constant):
                     assert node.args[0].value.partition(".")[0] in LECTURES, demo.name
+
+
+def test_every_claim_of_the_lectures_is_made():
+    said = {node.value.partition(".")[0] for demo in catalogue().values() for node in ast.walk(demo.syntax())
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert len(LECTURES) == 56 and LECTURES <= said
