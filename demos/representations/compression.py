@@ -157,7 +157,8 @@ def jpeg(image, quality):
 
 def judge(claim, errors, read):
     """errors: (bits, error) by kind, from the fewest bits to the most; read: accuracy by kind."""
-    (bits, error), (coarse, blocks), (fine, smallest) = errors["autoencoder"][-1], errors["JPEG"][0], errors["JPEG"][-1]
+    (bits, error), jpegs = errors["autoencoder"][-1], errors["JPEG"]
+    (coarse, blocks), (fine, smallest) = jpegs[0], jpegs[-1]
     claim("compression", "a code is smaller than the image",
           f"error of a code of {bits} bits over that of the coarsest JPEG, of {coarse:.0f}:",
           ratio(error, blocks) if bits <= coarse else np.nan, at_most=0.5)
@@ -175,8 +176,8 @@ def judge(claim, errors, read):
 def draw_errors(run, errors):
     """The error over the bits."""
     (bits, error), (coarse, blocks) = errors["autoencoder"][-1], errors["JPEG"][0]
-    fig = figures.figure(8.5, 5, f"A learned code of {bits} bits makes {ratio(error, blocks):.0%} of the error of a "
-                         f"JPEG of {coarse:.0f}")
+    fig = figures.figure(8.5, 5, f"A learned code of {bits} bits makes {ratio(error, blocks):.0%} of the "
+                         f"error of a JPEG of {coarse:.0f}")
     axes = fig.subplots()
     axes.set(xscale="log", yscale="log", xlabel="bits for an image", ylabel="squared error per image, held out",
              xlim=(50, 3_500))
@@ -187,8 +188,8 @@ def draw_errors(run, errors):
     places = 2 ** np.arange(6, 12)
     axes.set_xticks(places, [f"{n:,}" for n in places])
     axes.minorticks_off()
-    run.save(fig, "bits.png", "error over bits on logarithmic axes: the autoencoder's line is lowest where bits are few, "
-             "PCA's and JPEG's fall further where there are more")
+    run.save(fig, "bits.png", "error over bits on logarithmic axes: the autoencoder's line is lowest where bits "
+             "are few, PCA's and JPEG's fall further where there are more")
 
 
 def draw_copies(run, digits, kinds, errors):
@@ -198,8 +199,8 @@ def draw_copies(run, digits, kinds, errors):
         bits, error = errors[name][which]
         rows[f"{name}, {bits:.0f} bits: squared error {error:.1f}"] = kinds[name][which]["copies"]
     fig = figures.pictures("What comes back from so many bits", rows)
-    run.save(fig, "copies.png", "rows of digits: the images, and copies by the autoencoder and by PCA with 128 and 256 "
-             "bits and by JPEG with somewhat more, which shows blocks")
+    run.save(fig, "copies.png", "rows of digits: the images, and copies by the autoencoder and by PCA with 128 "
+             "and 256 bits and by JPEG with somewhat more, which shows blocks")
 
 
 def draw_accuracy(run, errors, read):
@@ -210,10 +211,11 @@ def draw_accuracy(run, errors, read):
     fig = figures.figure(8.5, 3.6, f"A linear classifier reads a learned code as it is stored "
                          f"({read['autoencoder']:.0%} right), a JPEG not ({read['JPEG']:.0%})")
     axes = fig.subplots()
-    bars = axes.barh([names[kind] for kind in read], read.values(), color=[figures.COLOURS[i] for i in (0, 5, 6, 9)])
+    bars = axes.barh([names[kind] for kind in read], read.values(),
+                     color=[figures.COLOURS[i] for i in (0, 5, 6, 9)])
     axes.bar_label(bars, fmt="{:.0%}", padding=4)
     axes.axvline(0.1, color="black", linewidth=1, linestyle=":")
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel=f"accuracy with {LABELS:,} labels, held out (dotted: by chance)")
-    run.save(fig, "accuracy.png", "bars of accuracy: long for the code, PCA's numbers and the decoded JPEG, short for the "
-             "bits of the JPEG")
+    run.save(fig, "accuracy.png", "bars of accuracy: long for the code, PCA's numbers and the decoded JPEG, short "
+             "for the bits of the JPEG")

@@ -142,8 +142,9 @@ def judge(claim, cosines, right):
     claim("context.bare", "which takes more than the bare set of neighbours",
           "share in which it is right, less that of the set:",
           right["a vector made with them"] - right["the set of its neighbours"], at_least=0.05)
-    claim("context.mixture", "the static vector is the same in all of them, a mixture of both", "mean cosine with words of the sense that is less near, "
-          "less that with the nearest other kind:", least(cosines[sense] for sense in SENSES) - others, at_least=0.1)
+    claim("context.mixture", "the static vector is the same in all of them, a mixture of both",
+          "mean cosine with words of the sense that is less near, less that with the nearest other kind:",
+          least(cosines[sense] for sense in SENSES) - others, at_least=0.1)
 
 
 def draw_mixture(run, cosines):
@@ -160,8 +161,8 @@ def draw_mixture(run, cosines):
     axes.invert_yaxis()
     axes.set(xlabel=f"cosine with the static vector of “{WORD}”, mean over the words")
     axes.margins(x=0.12)
-    run.save(fig, "mixture.png", "bars of cosines: long ones for cake and for push, lift, shift and turn, shorter ones "
-             "for things, persons, animals and places")
+    run.save(fig, "mixture.png", "bars of cosines: long ones for cake and for push, lift, shift and turn, shorter "
+             "ones for things, persons, animals and places")
 
 
 def draw_senses(run, codes, sense, asked, right):

@@ -130,7 +130,7 @@ def time_queries(run, known, asked, n):
 
 
 def judge(claim, precision, binary, seconds):
-    """precision of the ten nearest by kind of code; binary: the share of codes near 0 or 1; seconds: by number of keys and way."""
+    """precision: of the ten nearest, by kind of code; binary: the share of codes near 0 or 1; seconds: by keys and way."""
     claim("hashing", "binary codes from a sigmoid layer retrieve similar items from a hash table",
           "precision of the ten nearest codes, less that with random hyperplanes:",
           precision["noise before the sigmoid"] - precision["random hyperplanes"], at_least=0.1)
@@ -161,8 +161,8 @@ def draw_codes(run, codes, found, binary):
                            for name, share in precision.items()], padding=4)
     right.invert_yaxis()
     right.set(xlim=(0, 1.6), xlabel="precision within a Hamming distance of 2", xticks=np.linspace(0, 1, 6))
-    run.save(fig, "codes.png", "left, outlines of histograms of code numbers: with noise all near 0 and 1, without spread "
-             "out; right, bars of precision, longest with noise, shortest for random hyperplanes")
+    run.save(fig, "codes.png", "left, outlines of histograms of code numbers: with noise all near 0 and 1, without "
+             "spread out; right, bars of precision, longest with noise, shortest for random hyperplanes")
 
 
 def draw_found(run, digits, known, asked, numbers, rows=8, columns=11):
@@ -177,7 +177,8 @@ def draw_found(run, digits, known, asked, numbers, rows=8, columns=11):
     axes = fig.subplots()
     figures.show_images(axes, shown or digits.test[:1], columns)
     axes.axvline(digits.shape[1] + 1, color=figures.COLOURS[5], linewidth=3)
-    run.save(fig, "found.png", "rows of digits: on the left a query, then ten images from the table, most of the same digit")
+    run.save(fig, "found.png", "rows of digits: on the left a query, then ten images from the table, most of "
+             "the same digit")
 
 
 def draw_times(run, seconds):
