@@ -141,8 +141,8 @@ def draw(run, worlds, guesses, accuracy, means):
     """Each world, what is found in it from one label of each kind, and accuracy over the number of labels."""
     gain = {name: ways[WAYS[1]][0] - ways[WAYS[0]][0] for name, ways in means.items()}
     fig = figures.figure(12, 7, "What unlabelled examples change with one label of each kind: "
-                         f"{100 * gain['humps']:+.0f} points of accuracy\nwhere y is a cause of x, "
-                         f"{100 * gain['uniform']:+.0f} where x is uniform".replace("-", "−"))
+                         f"{round(100 * gain['humps']):+d} points of accuracy\nwhere y is a cause of x, "
+                         f"{round(100 * gain['uniform']):+d} where x is uniform".replace("-", "−"))
     titles = {"humps": "y is a cause of x: the hump that it comes from",
               "uniform": "x is uniform: p(x) says nothing of y"}
     for (name, title), (left, axes) in zip(titles.items(), fig.subplots(2, 2, width_ratios=(1.25, 1))):

@@ -126,8 +126,8 @@ def draw(run, found, tasks):
     gain = {name: np.mean(ways["fine-tuned"][FEW]) - np.mean(ways["from scratch"][FEW])
             for name, ways in found.items()}
     fig = figures.figure(12, 7.5, "What a first task is worth to a second with five examples of each digit: "
-                         f"{100 * gain['new inputs']:+.0f} points of accuracy\nwhere the images are new, "
-                         f"{100 * gain['new labels']:+.0f} where the labels are".replace("-", "−"))
+                         f"{round(100 * gain['new inputs']):+d} points of accuracy\nwhere the images are new, "
+                         f"{round(100 * gain['new labels']):+d} where the labels are".replace("-", "−"))
     rows = fig.subplots(2, 2, height_ratios=(1, 2))
     for (pictures, axes), (name, (first, second, _)) in zip(rows.T, tasks.items()):
         shown = np.concatenate([few(task, 1, run.rng("shown"))[0][-5:] for task in (first, second)])
