@@ -137,7 +137,8 @@ def run_all(words):
         p.error(f"no folder for the results: {error}")
     if args.fresh:  # once, not once for each demo: what one has trained the next ones find
         shutil.rmtree(out / "recipes", ignore_errors=True)
-    results = run_each([demo for demo in demos if args.chapter in (None, demo.chapter)], args, out)
+    chosen = [demo for demo in demos if args.chapter in (None, demo.chapter)]
+    results = run_each(chosen, args, out)
     print("\n" + table(results, args.quick))
     repeated = repeats(results)
     if repeated:
@@ -145,7 +146,11 @@ def run_all(words):
     record = {key: getattr(args, key) for key in ("data", "seed", "device", "quick")} | {"demos": results}
     write_text(out / "claims.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(f"\nwrote {out / 'claims.json'}\nwrote {page.write(out)}")
-    if any(r["status"] == STOPPED for r in results):
+    stopped = [r["demo"] for r in results if r["status"] == STOPPED]
+    if stopped:
+        ended = {r["demo"] for r in results}
+        never = ", ".join(demo.name for demo in chosen if demo.name not in ended)
+        print(f"stopped: {', '.join(stopped)}" + (f"; not begun: {never}" if never else ""))
         return STOPPED
     return int(bool(repeated) or any(r["status"] != 0 for r in results))
 

@@ -40,7 +40,7 @@ def write(out):
                 picture = best(metrics)
                 small = reduced(out / name / picture["file"])
                 write_whole(pictures / f"{name}.png", lambda file: file.write(small))
-                lines += entry(metrics, picture)
+                lines += entry(metrics, picture, catalogue()[name].title)
     for old in pictures.glob("*.png"):
         if old.stem not in results:
             old.unlink()
@@ -53,7 +53,8 @@ def results_of(out, demo):
     try:
         metrics = read(out / demo.name / "metrics.json")
     except OSError as error:
-        raise ValueError(f"no results of {demo.name} in {out}: {error}; python -m demos all makes them") from None
+        raise ValueError(f"no results of {demo.name} in {out} ({error.strerror}); python -m demos all --out {out} "
+                         "makes those of every demo") from None
     if any(claim["held"] is None for claim in metrics["claims"]):
         raise ValueError(f"{demo.name} was run in {out} with --quick, which judges nothing")
     if metrics["data"] not in (None, *demo.data[:1]):
@@ -87,13 +88,20 @@ def reduced(path):
     raise ValueError(f"{path} is larger than {LARGEST} bytes even in {colours} colours")
 
 
-def entry(metrics, picture):
+def entry(metrics, picture, title):
     """The lines of a demo."""
     name, source = metrics["demo"], f"{metrics['chapter']}/{metrics['demo']}.py"
-    lines = ["", f"### {name}", "", metrics["title"], "",
+    lines = ["", f"### {name}", "", title, "",
              f"[![{picture['alt']}](pictures/gallery/{name}.png)]({source})", ""]
     if metrics["claims"]:
         claim = metrics["claims"][0]
-        lines += [f"{claim['says'][0].upper()}{claim['says'][1:]}. Measured: {claim['measured'].rstrip(':')}: "
+        lines += [f"{sentence(claim['says'])}. Measured: {claim['measured'].rstrip(':')}: "
                   f"{number(claim['value'])}{'' if claim['held'] else ' (did not hold)'}.", ""]
     return [*lines, f"`python -m demos {name}`"]
+
+
+def sentence(words):
+    """The words with a capital at their beginning, unless a formula stands there."""
+    first = words.split()[0]
+    formula = not first.isalpha() or first == "ln" or (len(first) == 1 and first != "a")
+    return words if formula else words[0].upper() + words[1:]

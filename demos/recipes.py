@@ -140,7 +140,7 @@ def trained(run, recipe, settings, model, x, *, epochs, **options):
         path.unlink(missing_ok=True)
     found = path.exists()
     if found:
-        run.say(f"found {path}, and goes on from there (--fresh begins anew)")
+        run.say(f"found {path}; what is left of the training, if anything, follows (--fresh begins anew)")
     started = time.monotonic()
     history = run.fit(model, x, epochs=epochs, checkpoint=path, resume=found, **options)
     if found:  # a demo's time is what it takes from nothing

@@ -119,7 +119,7 @@ def judge(claim, reading, there, moved, error):
     claim("conditional", "p(x | z, y) generates what it is asked for",
           "how often what was asked for is there, or absent, the least of four:", least(there.values()),
           at_least=0.85)
-    claim("conditional.read", "as a network says that can tell", "its accuracy on drawn faces, the lowest:",
+    claim("conditional.read", "according to a network that can tell", "its accuracy on drawn faces, the lowest:",
           least(reading.values()), at_least=0.95)
     claim("conditional.person", "one z under many y is one person dressed differently",
           f"spread of {', '.join(PERSON)} over the orders, in that over z, the largest:",

@@ -1,4 +1,4 @@
-"""A scoreboard of autoencoders: each penalty buys the property that it asks for, and none buys invariance.
+"""A scoreboard of autoencoders: penalties buy smoothness and sparsity; none buys disentanglement or invariance.
 
 The lecture: good features are smooth (a small change of the input is a small change of the code), sparse,
 disentangled and invariant. Six autoencoders with hidden layers and a code of the same sizes, trained for as

@@ -19,6 +19,7 @@ class Made(Demo):
     """A demo that has no file."""
 
     data = ("strokes", "mnist")
+    title = property(lambda self: f"What {self.name} shows.")
 
 
 DEMOS = {"one": Made("one", "autoencoders"), "two": Made("two", "variational")}
@@ -123,3 +124,10 @@ def test_the_gallery_of_this_repository_has_every_demo():
     for name in catalogue.catalogue():
         assert f"pictures/gallery/{name}.png" in text
         assert 0 < (folder / "pictures" / "gallery" / f"{name}.png").stat().st_size <= gallery.LARGEST
+
+
+@pytest.mark.parametrize("words, expected", [
+    ("it is so", "It is so"), ("a line", "A line"), ("z = μ + σ ε lets", "z = μ + σ ε lets"),
+    ("ln p(x) is", "ln p(x) is"), ("p(x | z) is", "p(x | z) is"), ("KL ≥ 0", "KL ≥ 0")])
+def test_a_formula_keeps_its_letters(words, expected):
+    assert gallery.sentence(words) == expected

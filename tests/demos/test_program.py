@@ -262,7 +262,7 @@ def test_all_quickly(ends, tmp_path, capsys):
     ([0, 2, 0], 1, ["pca (0 s, FAILED with status 2)", "2 of 2 claims held\ncame to no end: pca"]),
     ([0, "traceback", 0], 1, ["pca (0 s, FAILED with status 2)", "No such file", "2 of 2 claims held"]),
     ([0, -9, 0], 1, ["pca (0 s, FAILED with status -9)"]),
-    ([0, 130, 0], 130, ["pca (0 s, stopped)", "1 of 1 claim held"]),
+    ([0, 130, 0], 130, ["pca (0 s, stopped)", "1 of 1 claim held", "stopped: pca; not begun: graph"]),
 ])
 def test_all_sums_up(ends, tmp_path, capsys, statuses, expected, words):
     """Also where demos fail or are stopped; and results of an earlier run do not count."""
