@@ -146,22 +146,21 @@ def run_all(words):
     record = {key: getattr(args, key) for key in ("data", "seed", "device", "quick")} | {"demos": results}
     write_text(out / "claims.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     print(f"\nwrote {out / 'claims.json'}\nwrote {page.write(out)}")
-    stopped = [r["demo"] for r in results if r["status"] == STOPPED]
-    if stopped:
-        ended = {r["demo"] for r in results}
-        never = ", ".join(demo.name for demo in chosen if demo.name not in ended)
-        print(f"stopped: {', '.join(stopped)}" + (f"; not begun: {never}" if never else ""))
+    parts = {"stopped": [r["demo"] for r in results if r["status"] == STOPPED],
+             "not begun": [demo.name for demo in chosen if demo.name not in {r["demo"] for r in results}]}
+    if any(parts.values()):
+        print("; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items() if names))
         return STOPPED
     return int(bool(repeated) or any(r["status"] != 0 for r in results))
 
 
 def run_each(demos, args, out):
     """The results of the demos in their order, up to where it was stopped."""
-    results = {}
-    if args.jobs > 1:
-        results = side_by_side([demo for demo in demos if not demo.timed], args, out)
+    results, beside = {}, [demo for demo in demos if not demo.timed] if args.jobs > 1 else []
+    if beside:
+        results = side_by_side(beside, args, out)
     for demo in demos:
-        if any(result["status"] == STOPPED for result in results.values()):
+        if len(results) < len(beside) or any(result["status"] == STOPPED for result in results.values()):
             break
         if demo.name not in results:
             print(f"\n== {demo.name}", flush=True)

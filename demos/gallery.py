@@ -30,7 +30,8 @@ def write(out):
 
     Raises ValueError where a demo has no results of a full run on its own data there, or no figure.
     """
-    results = {name: results_of(out, demo) for name, demo in catalogue().items()}
+    demos = catalogue()
+    results = {name: results_of(out, demo) for name, demo in demos.items()}
     lines, pictures = [HEAD], FOLDER / "pictures" / "gallery"
     pictures.mkdir(parents=True, exist_ok=True)
     for chapter, title in CHAPTERS.items():
@@ -40,7 +41,7 @@ def write(out):
                 picture = best(metrics)
                 small = reduced(out / name / picture["file"])
                 write_whole(pictures / f"{name}.png", lambda file: file.write(small))
-                lines += entry(metrics, picture, catalogue()[name].title)
+                lines += entry(metrics, picture, demos[name].title)
     for old in pictures.glob("*.png"):
         if old.stem not in results:
             old.unlink()

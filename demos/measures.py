@@ -75,6 +75,19 @@ def angle_between(a, b):
     return float(np.degrees(np.arcsin(min(1.0, np.linalg.norm(a - b @ (b.T @ a), 2)))))
 
 
+def unit(x):
+    """The rows, scaled to length 1."""
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def lean(images):
+    """How far the ink moves to the right with each pixel upwards, by regression on the height."""
+    ink = images[..., 0] / images.sum(axis=(1, 2, 3))[:, None, None]
+    rows, columns = np.indices(ink.shape[1:])
+    up, right = ((at - (ink * at).sum(axis=(1, 2))[:, None, None]) for at in (-rows, columns))
+    return (ink * up * right).sum(axis=(1, 2)) / (ink * up**2).sum(axis=(1, 2))
+
+
 def worst(values):
     """The largest of them; NaN if one is, which Python's max would drop, and with it a claim that missed."""
     return float(np.max(list(values)))

@@ -1,9 +1,9 @@
 """Models that several demos look at, each trained once for all of them.
 
 A recipe's model is trained by the first demo that asks for it and found by the next, in
-OUT/recipes/. The file is named after everything that made it: the data, the settings, the recipe's text
-and all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale model.
-It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
+OUT/recipes/. The file is named after everything that made it: the data, the settings, the text of this
+file and all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale
+model. It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
 """
 
 import hashlib
@@ -111,21 +111,26 @@ def face_reader(run, draw=portraits.passport):
 
 
 def digits_gan(run, images, latent=32, r1=0.1, batch_size=32, epochs=None):
-    """A generative adversarial network of the images, trained on `images.train`, and its history.
-
-    Its networks are those of a convolutional autoencoder, apart, each with a dense layer more.
-    """
-    rng = run.rng("weights")
-    seen, drawn = models.conv_networks(images.shape, (16, 32), 128, rng)
-    generator = nn.Sequential(nn.Dense(latent, 128, rng=rng), ops.relu, drawn, ops.sigmoid)
-    discriminator = nn.Sequential(seen, ops.leaky_relu, nn.Dense(128, 1, rng=rng, init="glorot"))
-    model = models.GenerativeAdversarialNetwork(generator, discriminator, latent, r1=r1).to(run.device)
-    players = {name: optim.Adam(network.parameters(), optim.one_cycle(3e-3), betas=(0.5, 0.99))
-               for name, network in (("discriminator", discriminator), ("generator", generator))}
+    """A generative adversarial network of the images, trained on `images.train`, and its history."""
+    networks = gan_networks(images.shape, (16, 32), latent, run.rng("weights"))
+    model = models.GenerativeAdversarialNetwork(*networks, latent, r1=r1).to(run.device)
     settings = {"latent": latent, "r1": r1, "batch_size": batch_size, "epochs": epochs}
-    history = trained(run, digits_gan, settings, model, images.train, optimizer=players, epochs=epochs,
+    history = trained(run, digits_gan, settings, model, images.train, optimizer=gan_players(model), epochs=epochs,
                       batch_size=batch_size)
     return model, history
+
+
+def gan_networks(shape, channels, latent, rng, logits=1):
+    """A generator and a discriminator: a convolutional autoencoder's networks, apart, each with a dense layer more."""
+    seen, drawn = models.conv_networks(shape, channels, 128, rng)
+    return (nn.Sequential(nn.Dense(latent, 128, rng=rng), ops.relu, drawn, ops.sigmoid),
+            nn.Sequential(seen, ops.leaky_relu, nn.Dense(128, logits, rng=rng, init="glorot")))
+
+
+def gan_players(game, rate=optim.one_cycle(3e-3), readers=()):
+    """An optimiser for each player, with a short memory of earlier slopes; readers are the generator's, too."""
+    return {"discriminator": optim.Adam(game.discriminator.parameters(), rate, betas=(0.5, 0.99)),
+            "generator": optim.Adam([*game.generator.parameters(), *readers], rate, betas=(0.5, 0.99))}
 
 
 def trained(run, recipe, settings, model, x, *, epochs, **options):
@@ -155,8 +160,7 @@ def checksum(x):
 
 
 def digest(settings, recipe):
-    """Twelve letters for the settings, the text of the recipe, of `Run` and of the whole library."""
-    library = sorted(Path(tinyae.__file__).parent.rglob("*.py"))
-    text = json.dumps(settings, sort_keys=True).encode() + b"".join(
-        inspect.getsource(part).encode() for part in (recipe, Run))
-    return hashlib.sha256(text + b"".join(file.read_bytes() for file in library)).hexdigest()[:12]
+    """Twelve letters for the settings, the recipe's name, the text of this file, of `Run` and of the whole library."""
+    files = [Path(__file__), *sorted(Path(tinyae.__file__).parent.rglob("*.py"))]
+    text = json.dumps(settings, sort_keys=True) + recipe.__name__ + inspect.getsource(Run)
+    return hashlib.sha256(text.encode() + b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

@@ -67,6 +67,10 @@ class Images(NamedTuple):
         """The images to train on and those held out as vectors (N, D)."""
         return [images.reshape(len(images), -1) for images in (self.train, self.test)]
 
+    def halved(self):
+        """The same, with images of half the size."""
+        return self._replace(train=data.half_size(self.train), test=data.half_size(self.test))
+
 
 class Claims(list):
     """What a demo claims. Called with a claim's numbers it judges it, and remembers the verdict."""

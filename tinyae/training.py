@@ -42,11 +42,10 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     model       has `loss(x, rng)`, which gives the loss to minimise and a dict of its terms
     optimizer   minimises it. Or a dict {player: optimiser}, where each player has parameters and a loss
                 of its own, `model.<player>_loss(x, rng)`: they are updated in turn on each batch
-    train       an array of examples (N, ...), in the model's precision, or of signed integers for a model with
-                an nn.Embedding; or a tuple of arrays that share their first axis, such as inputs and labels,
-                for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
-                of batch_size (the last may be smaller). Of a file mapped into memory (np.memmap) only
-                the batches are read
+    train       an array of examples (N, ...), in the model's precision, or of signed integers for a model
+                with an nn.Embedding; or a tuple of arrays that share their first axis, such as inputs and
+                labels, for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
+                of batch_size (the last may be smaller). Of an np.memmap only the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
     checkpoint  a path: after each epoch the whole state of the run is saved there
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped

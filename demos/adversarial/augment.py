@@ -19,7 +19,6 @@ size, 14 × 14.
 import numpy as np
 
 from demos import figures
-from demos.adversarial.conditional_gan import halved
 from demos.measures import first_of_each, nearest
 from tinyae import models, nn, optim
 
@@ -39,7 +38,7 @@ GUESSED, FROM_FEW = "and guessed labels", "and digits drawn from the few"
 
 
 def main(run):
-    digits = halved(run.images(train=TRAIN, test=2_000))
+    digits = run.images(train=TRAIN, test=2_000).halved()
     neighbours = nearest(digits.train, digits.train, NEIGHBOURS + 1)[1][:, 1:]  # the first is itself
     draws = [[one_draw(run, digits, neighbours, count, i) for i in range(run.pick(DRAWS, 2))]
              for count in COUNTS]

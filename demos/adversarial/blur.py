@@ -71,7 +71,7 @@ def two_images():
     """A seven that leans to the left, and one that leans to the right, at half size: (2, 14, 14, 1)."""
     images, _ = data.strokes(2, np.random.default_rng(0), digit=7, slant=np.array(SLANTS), rotation=0.0,
                              shift=(0, 0))
-    return images.reshape(2, 14, 2, 14, 2, 1).mean(axis=(2, 4))
+    return data.half_size(images)
 
 
 def by_squared_error(run, both):
@@ -90,9 +90,8 @@ def by_the_game(run, both):
     generator = nn.mlp(LATENT, 64, both.shape[1:], rng=rng, output=ops.sigmoid)
     discriminator = nn.mlp(both.shape[1:], 64, 1, rng=rng)
     game = models.GenerativeAdversarialNetwork(generator, discriminator, LATENT, r1=0.1).to(run.device)
-    players = {name: optim.Adam(getattr(game, name).parameters(), optim.one_cycle(3e-3), betas=(0.5, 0.99))
-               for name in ("discriminator", "generator")}
-    run.fit(game, examples(run, both), optimizer=players, batch_size=32, epochs=run.pick(80, 1), silent=True)
+    run.fit(game, examples(run, both), optimizer=recipes.gan_players(game), batch_size=32,
+            epochs=run.pick(80, 1), silent=True)
     return run.apply(generator, run.rng("answers").standard_normal((200, LATENT), dtype=np.float32))
 
 

@@ -15,9 +15,9 @@ half the size, 14 × 14, so that a step takes a quarter of the time.
 
 import numpy as np
 
-from demos import figures
-from demos.measures import least, ratio, vote
-from tinyae import losses, models, nn, ops, optim
+from demos import figures, recipes
+from demos.measures import lean, least, ratio, vote
+from tinyae import losses, models, nn, ops
 
 LECTURES = "L4"
 DATA = ("strokes", "mnist")
@@ -28,9 +28,9 @@ EACH = 100  # samples of each digit
 
 
 def main(run):
-    digits = halved(run.images(train=TRAIN, test=1_000))
+    digits = run.images(train=TRAIN, test=1_000).halved()
     game = new_game(run, digits.shape)
-    run.fit(game, pairs(digits.train, digits.train_labels), optimizer=players(game), batch_size=32)
+    run.fit(game, pairs(digits.train, digits.train_labels), optimizer=recipes.gan_players(game), batch_size=32)
 
     asked = np.repeat(np.arange(KINDS), EACH)
     styles = run.rng("styles").standard_normal((EACH, NOISE), dtype=np.float32)
@@ -41,15 +41,6 @@ def main(run):
     run.note(accuracy=accuracy, accuracy_on_held_out_digits=own, variety=variety, likeness=likeness(leans))
     judge(run.claim, accuracy, own, variety, likeness(leans))
     draw(run, samples.reshape(KINDS, EACH, *digits.shape), accuracy, own)
-
-
-def halved(digits):
-    """The images at half their size: the means of 2 × 2 pixels."""
-    def half(x):
-        n, h, w, c = x.shape
-        return x.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
-
-    return digits._replace(train=half(digits.train), test=half(digits.test))
 
 
 def pairs(images, labels):
@@ -81,19 +72,10 @@ class PairDiscriminator(nn.Module):
 
 
 def new_game(run, shape):
-    """The networks of a convolutional autoencoder of 14 × 14 pixels, apart, each with a dense layer more."""
-    rng = run.rng("weights")
-    seen, drawing = models.conv_networks(shape, (32,), 128, rng)
-    generator = nn.Sequential(nn.Dense(KINDS + NOISE, 128, rng=rng), ops.relu, drawing, ops.sigmoid)
-    discriminator = nn.Sequential(seen, ops.leaky_relu, nn.Dense(128, KINDS, rng=rng, init="glorot"))
+    """A game of pairs, with the networks of `gan` for smaller images and a logit for each label."""
+    generator, discriminator = recipes.gan_networks(shape, (32,), KINDS + NOISE, run.rng("weights"), logits=KINDS)
     pair = PairGenerator(generator), PairDiscriminator(discriminator, shape)
     return models.GenerativeAdversarialNetwork(*pair, KINDS + NOISE, r1=0.1).to(run.device)
-
-
-def players(game):
-    """Both players' optimisers, as in `gan`."""
-    return {name: optim.Adam(getattr(game, name).parameters(), optim.one_cycle(3e-3), betas=(0.5, 0.99))
-            for name in ("discriminator", "generator")}
 
 
 def drawn(run, generator, labels, styles, shape):
@@ -111,14 +93,6 @@ def varied(samples, asked, images, labels):
     """For each digit, the variance of its samples relative to that of its images, summed over the pixels."""
     return [float(ratio(samples[asked == digit].var(axis=0).sum(), images[labels == digit].var(axis=0).sum()))
             for digit in range(KINDS)]
-
-
-def lean(images):
-    """How far the ink moves to the right with each pixel upwards, by regression on the height."""
-    ink = images[..., 0] / images.sum(axis=(1, 2, 3))[:, None, None]
-    rows, columns = np.indices(ink.shape[1:])
-    up, right = ((at - (ink * at).sum(axis=(1, 2))[:, None, None]) for at in (-rows, columns))
-    return (ink * up * right).sum(axis=(1, 2)) / (ink * up**2).sum(axis=(1, 2))
 
 
 def likeness(leans):

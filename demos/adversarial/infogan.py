@@ -26,10 +26,10 @@ differed in thickness too, the number was some of both. Images are of half the s
 
 import numpy as np
 
-from demos import figures
-from demos.adversarial.conditional_gan import halved, lean
+from demos import figures, recipes
+from demos.measures import lean
 from demos.run import Images
-from tinyae import Tensor, data, losses, models, nn, ops, optim
+from tinyae import Tensor, data, losses, models, nn, ops
 from tinyae.models.gan import real_nll
 
 LECTURES = "L4"
@@ -43,13 +43,10 @@ GRAIN = 1.0  # of the noise through which the number is read; ink is 1
 
 
 def main(run):
-    digits = halved(plain_digits(run) if run.data == "strokes" else run.images(train=TRAIN, test=TEST))
+    digits = (plain_digits(run) if run.data == "strokes" else run.images(train=TRAIN, test=TEST)).halved()
     game = new_game(run, digits.shape)
-    rate = optim.one_cycle(3e-3)
     readers = [*game.kinds.parameters(), *game.number.parameters()]
-    players = {"discriminator": optim.Adam(game.discriminator.parameters(), rate, betas=(0.5, 0.99)),
-               "generator": optim.Adam([*game.generator.parameters(), *readers], rate, betas=(0.5, 0.99))}
-    run.fit(game, digits.train, optimizer=players, batch_size=32)
+    run.fit(game, digits.train, optimizer=recipes.gan_players(game, readers=readers), batch_size=32)
 
     codes = run.apply(game.code, digits.test)
     counts = table(codes[:, :KINDS].argmax(axis=1), digits.test_labels)
@@ -123,11 +120,9 @@ def kind_of(z):
 
 
 def new_game(run, shape):
-    """The networks of a convolutional autoencoder, apart, each with a dense layer more; and the reader."""
+    """A game with the networks of `gan` for smaller images; and the readers."""
     rng = run.rng("weights")
-    seen, drawing = models.conv_networks(shape, (32,), 128, rng)
-    generator = nn.Sequential(nn.Dense(LATENT, 128, rng=rng), ops.relu, drawing, ops.sigmoid)
-    discriminator = nn.Sequential(seen, ops.leaky_relu, nn.Dense(128, 1, rng=rng, init="glorot"))
+    generator, discriminator = recipes.gan_networks(shape, (32,), LATENT, rng)
     kinds, number = nn.mlp(128, 128, KINDS, rng=rng), nn.mlp(shape, 1, rng=rng)
     return InfoGAN(CodedGenerator(generator), discriminator, kinds, number, LATENT, r1=0.1).to(run.device)
 

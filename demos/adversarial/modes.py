@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from demos import figures
+from demos import figures, recipes
 from tinyae import models, nn, ops, optim
 
 LECTURES = "L1 L4"
@@ -73,8 +73,7 @@ def new_game(run, r1):
 
 def played(run, game, x, name):
     """Train both players; the generator's state before, and after each part of the training."""
-    players = {"discriminator": optim.Adam(game.discriminator.parameters(), RATE, betas=(0.5, 0.99)),
-               "generator": optim.Adam(game.generator.parameters(), RATE, betas=(0.5, 0.99))}
+    players = recipes.gan_players(game, RATE)
     states = [game.generator.state_dict()]
     for part in range(1, LOOKS + 1):
         for adam in players.values():

@@ -16,9 +16,9 @@ the nouns, as only furniture is moved.
 import numpy as np
 
 from demos import figures
-from demos.measures import least, pca, worst
+from demos.measures import least, pca, unit, worst
 from demos.representations import _corpus
-from demos.representations.words import SkipGram, unit
+from demos.representations.words import SkipGram
 from tinyae import losses, nn, ops, optim
 
 LECTURES = "L5"

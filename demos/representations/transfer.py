@@ -20,7 +20,7 @@ import numpy as np
 
 from demos import figures
 from demos.measures import first_of_each
-from tinyae import data, losses, nn, ops, optim
+from tinyae import data, models, nn, ops, optim
 
 LECTURES = "L1 L4 L5"
 DATA = ("strokes", "mnist")
@@ -37,7 +37,7 @@ def main(run):
     tasks = {"new inputs": new_inputs(run, digits), "new labels": new_labels(digits)}
     found = {name: {way: [] for way in WAYS} for name in tasks}
     for name, (first, second, held_out) in tasks.items():
-        teacher = Classifier(run.rng("weights"))
+        teacher = classifier(run.rng("weights"))
         run.fit(teacher, first, lr=optim.one_cycle(3e-3), batch_size=50, what=f"{name}: the first task")
         for count in COUNTS:
             for way in WAYS:
@@ -71,22 +71,13 @@ def new_inputs(run, digits):
     return (first, left["digit"]), (second, right["digit"]), (last, held_out["digit"])
 
 
-class Classifier(nn.Module):
-    """Two hidden layers, and on these a last layer for the ten digits, which starts at zero."""
-
-    def __init__(self, rng):
-        self.features = nn.Sequential(
-            nn.Flatten(), nn.Dense(28**2, 256, rng=rng), ops.relu, nn.Dropout(0.5),
-            nn.Dense(256, 128, rng=rng), ops.relu, nn.Dropout(0.5))
-        self.last = nn.Dense(128, 10, rng=rng)
-        self.last.weight.data[...] = 0
-
-    def __call__(self, x):
-        return self.last(self.features(x))
-
-    def loss(self, x, labels, rng):
-        loss = losses.cross_entropy(self(x), labels)
-        return loss, {"classification": loss}
+def classifier(rng):
+    """Two hidden layers, the features, and on these a last layer for the ten digits, which starts at zero."""
+    features = nn.Sequential(nn.Flatten(), nn.Dense(28**2, 256, rng=rng), ops.relu, nn.Dropout(0.5),
+                             nn.Dense(256, 128, rng=rng), ops.relu, nn.Dropout(0.5))
+    last = nn.Dense(128, 10, rng=rng)
+    last.weight.data[...] = 0
+    return models.Predictor(nn.Sequential(features, last))
 
 
 def few(task, count, rng):
@@ -98,16 +89,17 @@ def few(task, count, rng):
 
 def second_task(run, way, teacher, examples, held_out):
     """The accuracy in the second task of a network that has learnt from the examples in that way."""
-    model = Classifier(run.rng("new weights"))
+    model = classifier(run.rng("new weights"))
+    features, last = model.network
     if way != "from scratch":
-        model.features.load_state_dict(teacher.features.state_dict())
+        features.load_state_dict(teacher.network[0].state_dict())
     model.to(run.device)
-    trained, rate = (model.last, 0.03) if way == "frozen" else (model, 0.003)  # one layer alone can go faster
+    trained, rate = (last, 0.03) if way == "frozen" else (model, 0.003)  # one layer alone can go faster
     drawn = run.rng("batches").integers(len(examples[1]), size=run.pick(STEPS, 3) * BATCH)  # with replacement
     run.fit(model, tuple(part[drawn] for part in examples), epochs=1, batch_size=BATCH,
             optimizer=optim.Adam(trained.parameters(), optim.one_cycle(rate)),
             what=f"{way}, {len(examples[1])} examples")
-    return float((run.apply(model, held_out[0]).argmax(axis=1) == held_out[1]).mean())
+    return float((run.apply(model.network, held_out[0]).argmax(axis=1) == held_out[1]).mean())
 
 
 def judge(claim, accuracy):

@@ -15,7 +15,7 @@ all words but these three, as usual. How often it is right with these three allo
 import numpy as np
 
 from demos import figures
-from demos.measures import pca
+from demos.measures import pca, unit
 from demos.representations import _corpus
 from tinyae import Tensor, nn, ops, optim
 
@@ -89,11 +89,6 @@ def analogies(table):
     asked = ((a, b, c, row.get(tuple(table[a] - table[b] + table[c])))
              for a in range(n) for c in range(a) for b in range(n))
     return np.array([four for four in asked if four[3] is not None and len(set(four)) == 4])
-
-
-def unit(x):
-    """The rows, scaled to length 1."""
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def others(cosines):

@@ -34,6 +34,19 @@ def test_vote_is_brute_force():
     assert {1.0} < set(shares)
 
 
+def test_unit_rows():
+    x = np.random.default_rng(2).standard_normal((5, 3))
+    rows = measures.unit(x)
+    assert np.allclose((rows**2).sum(axis=1), 1) and np.allclose(rows * np.linalg.norm(x, axis=1)[:, None], x)
+
+
+def test_lean_is_the_slant_of_a_line():
+    rows, columns = np.indices((14, 14))
+    for slope in (-0.5, 0, 0.3):
+        line = np.exp(-((columns - 6.5 + slope * (rows - 6.5)) ** 2)).astype(np.float32)
+        assert measures.lean(line[None, :, :, None]) == pytest.approx([slope], abs=0.02)
+
+
 def test_principal_axes():
     rng = np.random.default_rng(3)
     frame, _ = np.linalg.qr(rng.standard_normal((4, 4)))

@@ -298,6 +298,15 @@ def test_jobs_that_are_stopped(ends, house, capsys):
     assert "must be at least 1, not 0" in capsys.readouterr().err
 
 
+def test_after_jobs_that_were_cancelled_nothing_is_begun(ends, house, monkeypatch, capsys):
+    """Though the one that ran came to its end, as where Ctrl-C reached the parent only."""
+    module(house, "autoencoders", "deep", body="TIMED = True")
+    ran = {"pca": {"demo": "pca", "status": 0, "seconds": 1.0, "claims": []}}
+    monkeypatch.setattr(program, "side_by_side", lambda demos, args, out: ran)
+    status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--jobs", "2")
+    assert status == 130 and not commands and "not begun: deep, graph" in capsys.readouterr().out
+
+
 def test_what_a_job_says_is_kept():
     said = []
     code = "import os, sys; print(os.environ['KEY']); print('and', file=sys.stderr); sys.exit(7)"

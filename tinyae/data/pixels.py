@@ -12,3 +12,14 @@ def black_and_white(images, rng):
     if not (0 <= images.min() and images.max() <= 1):
         raise ValueError(f"black_and_white: expected pixels in [0, 1], not from {images.min():g} to {images.max():g}")
     return (rng.random(images.shape, dtype=np.float32) < images).astype(np.float32)
+
+
+def half_size(images):
+    """Images (N, H, W, C) at half their height and width: the means of 2 × 2 pixels.
+
+    Raises ValueError where a side is odd.
+    """
+    n, h, w, c = images.shape
+    if h % 2 or w % 2:
+        raise ValueError(f"half_size: expected images of even height and width, not {h} × {w}")
+    return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))

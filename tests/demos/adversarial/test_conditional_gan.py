@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from demos.adversarial import conditional_gan as demo
-from demos.run import Images
 from tinyae import Tensor, data, grad, ops
 
 
@@ -14,14 +13,6 @@ def test_quick_run(run_quick):
     ids = [c["id"] for c in metrics["claims"]]
     assert ids == ["gan-variants", "gan-variants.varied", "gan-variants.style"]
     assert len(metrics["measured"]["variety"]) == 10
-
-
-def test_half_the_size():
-    image = np.kron(np.arange(196, dtype=np.float32).reshape(14, 14), np.float32([[0, 2], [1, 1]]))
-    x = image.reshape(1, 28, 28, 1)
-    digits = demo.halved(Images(x, None, None, x, None, None))
-    assert np.array_equal(digits.train.reshape(14, 14), np.arange(196).reshape(14, 14))
-    assert digits.test.shape == (1, 14, 14, 1) and digits.train.dtype == np.float32
 
 
 def test_a_generated_pair_has_the_label_that_was_asked_for(a_run):
@@ -56,13 +47,6 @@ def test_variety():
     assert demo.varied(images, labels, images, labels) == pytest.approx([1] * 10)
     narrow = np.where(labels[:, None, None, None] == 3, 0.5, 1) * images
     assert demo.varied(narrow, labels, images, labels) == pytest.approx([1, 1, 1, 0.25, *[1] * 6])
-
-
-def test_lean_is_the_slant_of_a_line():
-    rows, columns = np.indices((14, 14))
-    for slope in (-0.5, 0, 0.3):
-        line = np.exp(-((columns - 6.5 + slope * (rows - 6.5)) ** 2)).astype(np.float32)
-        assert demo.lean(line[None, :, :, None]) == pytest.approx([slope], abs=0.02)
 
 
 def test_likeness():

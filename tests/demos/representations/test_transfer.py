@@ -37,10 +37,10 @@ def test_each_way_begins_with_the_layers_it_should(a_run, monkeypatch, way):
     def fit(model, examples, *, optimizer, **options):  # instead of training
         trained.update(model=model, parameters=len(optimizer.params))
     monkeypatch.setattr(run, "fit", fit)
-    teacher = transfer.Classifier(run.rng("weights"))
+    teacher = transfer.classifier(run.rng("weights"))
     x = np.zeros((10, 28, 28, 1), np.float32)
     transfer.second_task(run, way, teacher, (x, np.arange(10)), (x, np.arange(10)))
-    first = [model.features.layers[1].weight.numpy() for model in (teacher, trained["model"])]
+    first = [model.network[0][1].weight.numpy() for model in (teacher, trained["model"])]
     assert (first[0] == first[1]).all() == (way != "from scratch")
     assert trained["parameters"] == (2 if way == "frozen" else 6)
 

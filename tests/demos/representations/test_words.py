@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from demos.measures import unit
 from demos.representations import _corpus, words
 from tinyae import Tensor, grad
 
@@ -85,7 +86,7 @@ def test_analogies_of_a_table():
 
 def test_facts_as_vectors_are_all_right_and_one_hot_ones_tie():
     questions = words.analogies(TABLE)
-    assert words.share_right(words.unit(TABLE.astype(float)), questions) == 1
+    assert words.share_right(unit(TABLE.astype(float)), questions) == 1
     assert words.share_right(np.eye(10), questions) == pytest.approx(1 / 7)
     assert words.share_right(np.eye(10), questions, among_all=True) == 0  # a and c are nearest
 

@@ -1,4 +1,4 @@
-"""Pixels that are drawn black or white."""
+"""Pixels that are drawn black or white, and images at half their size."""
 
 import numpy as np
 import pytest
@@ -16,3 +16,16 @@ def test_pixels_are_drawn_by_their_grey_values():
 def test_pixels_must_be_shares():
     with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], not from 0 to 255"):
         data.black_and_white(np.array([[0, 255]]), np.random.default_rng(0))
+
+
+def test_half_the_size():
+    half = np.arange(2 * 14 * 10, dtype=np.float32).reshape(2, 14, 10, 1)
+    images = np.kron(half[..., 0], np.float32([[0, 2], [1, 1]]))[..., None]
+    x = data.half_size(images)
+    assert np.array_equal(x, half) and x.dtype == np.float32
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4, 1), (3, 4, 5, 3)])
+def test_an_odd_side_has_no_half(shape):
+    with pytest.raises(ValueError, match=rf"even height and width, not {shape[1]} × {shape[2]}"):
+        data.half_size(np.zeros(shape))
