@@ -75,7 +75,7 @@ def draw(run, curves, worst):
                   label=name + notes[name])
         for weight, *place in zip(WEIGHTS, sensitivity, error):
             above = name == TIED and weight < WEIGHTS[-1]  # the last one would be on the dashed line
-            offset = (8, 6 * (name == TIED)) if weight == 0 else (5, 11) if above else (-5, -11)
+            offset = (8, 4 * above) if weight == 0 else (5, 14) if above else (-5, -11)
             axes.annotate(f"λ = {weight:g}", place, offset, textcoords="offset points", fontsize=9,
                           va="center", ha="right" if offset[0] < 0 else "left")
     axes.axhline(worst, color=figures.COLOURS[9], linestyle="--", label="the mean image for every x")
