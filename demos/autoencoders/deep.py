@@ -18,19 +18,19 @@ from tinyae.data.strokes import GLYPHS, curve_matrices
 
 LECTURES = "L1 L2 L4"
 DATA = ("strokes", "mnist")
-EPOCHS = {"all": 8}
+EPOCHS = {"all": 12}
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-HIDDEN = (256, 128)
+HIDDEN = (128, 128)
 FLAT = 0.05  # of the error at code size 1: a doubling of the code that gains less hardly pays
 
 
 def main(run):
-    digits = run.images(train=5_000)
+    digits = run.images(train=5_000, test=2_000)
     linear, linear_codes = by_pca(digits)
     deep, codes = {}, {}
     for size in SIZES:
         model = autoencoder(digits.shape, HIDDEN, size, run.rng("weights"))
-        curve = train(run, model, digits.train, digits.test, 1.2e-2, f"a code of {size}")
+        curve = train(run, model, digits.train, digits.test, 8e-3, f"a code of {size}")
         deep[size] = curve[-1]
         if size == 2:
             codes = {"PCA": linear_codes, "deep autoencoder": [run.apply(model.encode, x)
