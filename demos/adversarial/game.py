@@ -97,10 +97,10 @@ def judge(claim, error, worth, jsd, slopes):
           "distance of its value from that, in nats:", abs(worth - (-np.log(4) + 2 * jsd)), at_most=0.005)
     far, near = DISTANCES.tolist().index(FAR), DISTANCES.tolist().index(1.0)
     claim("gan.saturates", "where the generator is bad, the gradient of v vanishes",
-          f"its size at a distance of {FAR:g}, relative to that at 1:", ratio(slopes["v"][far], slopes["v"][near]),
-          at_most=0.01)
+          f"size of the gradient at a distance of {FAR:g}, relative to that at 1:",
+          ratio(slopes["v"][far], slopes["v"][near]), at_most=0.01)
     claim("gan.other", "and that of -E ln d(g(z)) does not",
-          f"its size at a distance of {FAR:g}, relative to that at 1:",
+          f"size of the gradient at a distance of {FAR:g}, relative to that at 1:",
           ratio(slopes["other"][far], slopes["other"][near]), at_least=1)
 
 

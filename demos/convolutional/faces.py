@@ -1,4 +1,4 @@
-"""A face autoencoder: strided convolutions make a code of a face, transposed ones a face of the code.
+"""Strided convolutions make a code of a face, and transposed ones make a face of the code again.
 
 The lecture: convolutional encoders and decoders learn codes of faces; once they are trained, one can throw
 the decoder away and keep the code as a description. Measured are the squared error on faces never seen,

@@ -125,10 +125,10 @@ def judge(claim, reading, there, moved, error):
     claim("conditional.person", "one z under many y is one person dressed differently",
           f"standard deviation over the orders, relative to that over z, the largest of {', '.join(PERSON)}:",
           worst(moved[name] for name in PERSON), at_most=1 / 3)
-    claim("conditional.true", "it is that person",
+    claim("conditional.true", "a stranger who is encoded bare and decoded dressed is still that stranger",
           "squared error of dressed strangers, relative to that from another stranger dressed so:",
           ratio(error["dressed"], error["another"]), at_most=0.5)
-    claim("conditional.dressed", "drawn nearly as well as the model draws them at all",
+    claim("conditional.dressed", "and is drawn nearly as well as from a code of that stranger dressed",
           "squared error of dressed strangers, relative to that of encoding them dressed:",
           ratio(error["dressed"], error["copied"]), at_most=1.5)
 

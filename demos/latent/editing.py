@@ -27,7 +27,7 @@ LECTURES = "L5"
 SMILE, POSE = column("smile"), column("pose")
 MOVE = 2 / 3  # of a factor's range: from a sixth of it to five sixths
 TURN = PLAIN["turn"]  # so much of the pose's range is used here, and counts as the whole
-STEPS = np.linspace(0, MOVE, 5)  # of the grid, in ranges
+STEPS = np.linspace(0, MOVE, 5)  # of the grid, relative to a factor's range
 SLIDERS = {"smile": 1, "pose": TURN, "glasses": 1, "hat": 1, "hair length": 1, "blond hair": 1, "skin": 1,
            "face width": 1}
 

@@ -105,10 +105,10 @@ def judge(claim, unseen, simple):
           mean_but_one(unseen[ERROR]), at_least=0.8)
     claim("outlier.one", "but a likelihood prefers simple images: ones to the digits that it knows",
           "area under the ROC curve of ones:", unseen[LIKELIHOOD][1], at_most=0.5)
-    claim("outlier.small", "the digits that it knows, at half their size",
+    claim("outlier.small", "known digits at half their size to those at full size",
           "area under the ROC curve of those, the larger of both models:", worst(simple[LIKELIHOOD]["half-size"]),
           at_most=0.25)
-    claim("outlier.blank", "and a blank image to all of them",
+    claim("outlier.blank", "and a blank image to all digits",
           "area under the ROC curve of blank images, the larger of both models:",
           worst(simple[LIKELIHOOD]["blank"]), at_most=0.05)
     claim("outlier.typical", "what is far likelier than is typical is an outlier, too",

@@ -112,7 +112,7 @@ def judge(claim, missed, gain, as_good, longer):
           "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
     claim("psd.gain", "and its code explains held-out digits nearly as well",
           "how far it lowers the objective from that of the code 0, relative to the best code:", gain, at_least=0.8)
-    claim("psd.time", "in a fraction of the time",
+    claim("psd.time", "and is found in a fraction of the time",
           f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
           longer, at_least=3)
 

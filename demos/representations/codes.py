@@ -119,7 +119,7 @@ def learned_on(run, codes, labels, new, asked, digit):
     A row for each step: which shares of the new digit and of the others it recognises.
     """
     labels, asked = ((each - digit - 1) % 10 for each in (labels, asked))  # the new one is 9, last in a tie
-    size = np.sqrt((codes**2).sum(axis=1).mean())  # a step shall mean the same for each code
+    size = np.sqrt((codes**2).sum(axis=1).mean())  # a step means the same for each code then
     codes, new = codes / size, run.tensor(new / size)
     model, old = Readout(codes.shape[1]), labels != 9
     run.fit(model, (codes[old], labels[old]), lr=optim.one_cycle(0.1), epochs=run.pick(4, 1), batch_size=100,

@@ -141,7 +141,7 @@ def readable(code, values, held_out):
 def judge(claim, accuracy, read, changed):
     """accuracy: by code, with FEW labels; read: R² by code and factor; changed: the factors that the views change."""
     claim("contrastive", "contrasting two views teaches more about digits than reconstructing",
-          f"accuracy with {FEW} labels, less that of the better of the codes that reconstruct:",
+          f"accuracy with {FEW} labels, less that of the better of autoencoder and VAE:",
           accuracy["contrastive"] - worst(accuracy[name] for name in ("autoencoder", "VAE")), at_least=0.05)
     claim("contrastive.blind", "its code is blind to what the views change",
           f"largest R² of a linear regression on the code, of {', '.join(changed)}:",

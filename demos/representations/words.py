@@ -61,7 +61,7 @@ class SkipGram(nn.Module):
 
     def __init__(self, counts, width, rng):
         self.words, self.neighbours = (nn.Embedding(len(counts), width, rng=rng) for _ in range(2))
-        # Lots, of which each word has as many as it shall be drawn: a random one is a word at that rate.
+        # Lots, of which each word has as many as its share of the draws: a random lot is a word at that rate.
         shares = counts**POWER / (counts**POWER).sum()
         self.lots = Tensor(np.repeat(np.arange(len(counts)), np.ceil(10_000 * shares).astype(int)))
 

@@ -157,7 +157,7 @@ def course(run, train, test, decoder, warmup):
 def judge(claim, planes, linear, silent, ends, truth):
     both, alone = planes["both"], planes["reconstruction alone"]
     claim("vae-balance", "both terms together fill the prior, reconstruction alone does not",
-          "how often the nearest of codes and draws of the prior is of the other kind, with both less without KL:",
+          "share of codes and draws of the prior whose nearest is of the other kind, with both terms less without KL:",
           both["mixed"] - alone["mixed"], at_least=0.1)
     claim("vae-balance.outside", "without the KL term codes lie where the prior is not",
           "share of the codes in the circle that holds 95% of the prior:", alone["inside"], at_most=0.5)

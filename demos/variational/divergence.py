@@ -115,11 +115,13 @@ def judge(claim, errors, least, at_equality, apart, covering, picking):
           apart, at_least=1)
     # The moments of p: the Gaussian nearest to it in KL(p ‖ q) has the same.
     spread = np.sqrt(HUMPS[1] ** 2 + WIDTH**2)
-    claim("kl.covers", "minimising KL(p ‖ q) covers both humps", "distance of q's mean and deviation from p's own:",
+    claim("kl.covers", "minimising KL(p ‖ q) covers both humps",
+          "distance of q's mean and standard deviation from p's, the larger:",
           worst((abs(covering["mean"]), abs(covering["std"] - spread))), at_most=0.05)
     claim("kl.picks", "minimising KL(q ‖ p) picks one", "share of q on that hump's side:", picking["share"],
           at_least=0.99)
-    claim("kl.shape", "and takes its shape", "distance of q's mean and deviation from that hump's:",
+    claim("kl.shape", "and takes its shape",
+          "distance of q's mean and standard deviation from that hump's, the larger:",
           worst((abs(abs(picking["mean"]) - HUMPS[1]), abs(picking["std"] - WIDTH))), at_most=0.05)
 
 

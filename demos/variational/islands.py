@@ -92,7 +92,7 @@ def share_of_clear(images, digits):
 
 
 def judge(claim, jump):
-    claim("ae-islands", "between two codes an autoencoder's pictures change by jumps, a VAE's more evenly",
+    claim("ae-islands", "between two codes an autoencoder's images change by jumps, a VAE's more evenly",
           "share of the change in the steepest tenth of the way, autoencoder's less VAE's:",
           jump["autoencoder"] - jump["VAE"], at_least=0.05)
 

@@ -188,10 +188,11 @@ def judge(claim, written_out, one, each, errors, draws, outcomes, grey):
     # ‖x - draw‖² = ‖x - m‖² + D σ² on average, and D σ² is ‖x - m‖² where σ² is learned.
     claim("stochastic.draw", "with the variance learned, a draw from p(x | z) has twice the squared error of its mean",
           "distance of the ratio of the two squared errors from 2:", abs(draws[ONE] - 2), at_most=0.2)
-    claim("stochastic.noise", "with variance 1 a draw drowns in noise", "the same ratio:", draws[FIXED], at_least=10)
+    claim("stochastic.noise", "with variance 1 a draw drowns in noise",
+          "squared error of a draw, relative to that of the mean:", draws[FIXED], at_least=10)
     claim("stochastic.outcomes", "a Bernoulli is a distribution of zeros and ones",
           "largest distance of p(0) + p(1) from 1:", outcomes, at_most=1e-12)
-    claim("stochastic.grey", "but no density of grey pixels", "largest mass between 0 and 1:", grey,
+    claim("stochastic.grey", "and no density of grey pixels", "largest mass between 0 and 1:", grey,
           at_most=0.5 + 1e-9)
 
 
