@@ -42,7 +42,7 @@ def main(run):
               for name, saturating in (("v", True), ("other", False))}
     run.note(mean_error=error, value=worth, best_value=optimum, jsd=jensen_shannon(p, q), slopes=slopes)
     judge(run.claim, error, worth, jensen_shannon(p, q), slopes)
-    draw(run, p, q, d, best, there, worth, optimum)
+    draw(run, p, q, d, best, there, error, worth, optimum)
     draw_slopes(run, slopes)
 
 
@@ -104,9 +104,10 @@ def judge(claim, error, worth, jsd, slopes):
           ratio(slopes["other"][far], slopes["other"][near]), at_least=1)
 
 
-def draw(run, p, q, d, best, there, worth, optimum):
+def draw(run, p, q, d, best, there, error, worth, optimum):
     """The two densities above, the discriminator and the formula below."""
-    fig = figures.figure(9, 6, "A discriminator that has seen samples only comes near p / (p + q)")
+    fig = figures.figure(9, 6, "A discriminator that has seen samples only differs from p / (p + q)\n"
+                         f"by {error:.3f} on average")
     above, below = fig.subplots(2, 1, sharex=True)
     x = GRID[:, 0]
     for density, name, colour, place in ((p, "p, the data", 0, (-2, 0.41)), (q, "q, the generator", 7, (0.5, 0.275))):

@@ -273,10 +273,10 @@ def ellipse(axes, centre, root, **style):
 
 def draw_ppca(run, model, best, history, x):
     """The three over the steps with the decoder trained too, and the variances that the model ends with."""
-    fig = figures.figure(12, 4.6, "With the decoder trained too, the ELBO ends at the likelihood, "
-                         "the subspace and the noise of probabilistic PCA")
-    left, right = fig.subplots(1, 2, width_ratios=(1.25, 1))
     top, steps = best.log_likelihood(x).mean(), history["step"][1:]
+    fig = figures.figure(12, 4.6, f"With the decoder trained, too, the ELBO ends {top - history['elbo'][-1]:.4f} nats "
+                         "below the largest likelihood, that of probabilistic PCA")
+    left, right = fig.subplots(1, 2, width_ratios=(1.25, 1))
     left.axhline(top, color=figures.COLOURS[5], linewidth=6, label="largest ln p(x), in closed form")
     left.plot(steps, history["log_p"][1:], color="black", linewidth=1.5, label="ln p(x)")
     left.plot(steps, history["elbo"][1:], color=COLOURS[1], linewidth=2, label="ELBO")

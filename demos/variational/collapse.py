@@ -181,13 +181,16 @@ def judge(claim, planes, linear, silent, ends, truth):
 
 def draw_planes(run, digits, planes):
     """The three scatter plots with the prior's circle, and above what draws of the prior decode to."""
-    fig = figures.figure(
-        13, 6.9, "KL alone collapses the code, reconstruction alone leaves the prior, both together fill it")
+    alone, without, both = (planes[name]["numbers"] for name in BALANCES)
+    fig = figures.figure(13, 7.1, f"Codes and draws of the prior mix (½ at best) to {both['mixed']:.2f} with both "
+                         f"terms, to {without['mixed']:.2f} by reconstruction alone;\nby KL alone to "
+                         f"{alone['mixed']:.2f}, but then the code holds {alone['kl']:.1f} nats (the KL term), "
+                         f"with both terms {both['kl']:.1f}")
     angle = np.linspace(0, 2 * np.pi, 200)
     for (name, plane), (top, bottom) in zip(planes.items(), fig.subplots(2, 3, height_ratios=(2.6, 1)).T):
         numbers = plane["numbers"]
         figures.scatter_codes(top, plane["codes"], digits.test_labels,
-                              f"{name}: {numbers['kl']:.1f} nats of KL, {numbers['mixed']:.2f} mixed")
+                              f"{name}: KL {numbers['kl']:.1f} nats, mixing {numbers['mixed']:.2f}")
         top.plot(CIRCLE * np.cos(angle), CIRCLE * np.sin(angle), color="black", linewidth=2)
         reach = max(3.5, 1.05 * np.quantile(np.abs(plane["codes"]), 0.999))
         top.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
@@ -213,7 +216,11 @@ def draw_linear(run, variances, spreads):
 
 def draw_courses(run, courses):
     """The KL term and the bound over the training, for both decoders, with and without warm-up."""
-    fig = figures.figure(12, 4.6, "A decoder that can do without the code leaves it unused, with warm-up only later")
+    ends = {key: found[-1]["kl"] for key, found in courses.items()}
+    weak, strong, late = (f"{ends[key]:.2f}" for key in (
+        ("weak decoder", False), ("strong decoder", False), ("strong decoder", True)))
+    fig = figures.figure(12, 4.8, f"The KL term ends at {weak} nats with a weak decoder,\nat {strong} with one that "
+                         f"can do without the code, and at {late} with warm-up")
     for axes, key, label in zip(fig.subplots(1, 2), ("kl", "active"),
                                 ("KL(q(z | x) ‖ N(0, I)) (nats)", f"active dimensions of {CODE}")):
         for (decoder, warmup), found in courses.items():

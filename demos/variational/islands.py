@@ -99,11 +99,12 @@ def judge(claim, jump):
 
 def draw_strips(run, spaces):
     """Pictures on the way between codes of different digits, in both spaces."""
-    fig = figures.figure(13, 5.4, "From digit to digit: the autoencoder rests and jumps, the VAE changes more evenly")
+    jumps = {name: f"{space['jump']:.0%}" for name, space in spaces.items()}
+    fig = figures.figure(13, 5.4, "From digit to digit: the steepest tenth of the way makes "
+                         f"{jumps['autoencoder']} of an autoencoder's change, {jumps['VAE']} of a VAE's")
     for axes, (name, space) in zip(fig.subplots(1, 2), spaces.items()):
         strips = space["way"][:8, :: len(WAY) // 10]
-        figures.show_images(axes, strips.reshape(-1, *strips.shape[2:]), strips.shape[1],
-                            f"{name}: {space['jump']:.0%} of the change in the steepest tenth of the way")
+        figures.show_images(axes, strips.reshape(-1, *strips.shape[2:]), strips.shape[1], name)
     run.save(fig, "strips.png", "eight strips of pictures from digit to digit, by the autoencoder and by the VAE")
 
 
