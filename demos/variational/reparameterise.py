@@ -248,7 +248,8 @@ def draw_variances(run, by_dimension, by_samples, wiggling):
     """The variance over dimensions, samples and frequencies."""
     smooth, wiggly = ratios(by_dimension, DIMENSIONS[-1]), ratios(wiggling, FREQUENCIES[-1])
     fig = figures.figure(13, 4.9, f"In {DIMENSIONS[-1]} dimensions the score function has {smooth[SCORE]:,.0f} times "
-                         f"the variance of the reparameterised gradient, with a baseline {smooth[BASELINE]:.0f} times;\n"
+                         f"the variance of the reparameterised gradient, with a baseline "
+                         f"{smooth[BASELINE]:.0f} times;\n"
                          f"where f wiggles as sin {FREQUENCIES[-1]} z it has {wiggly[SCORE]:.3f} times that variance")
     panels = fig.subplots(1, 3)
     tables = [{name: {d: s["variance"] / d for d, s in row.items()} for name, row in by_dimension.items()},
