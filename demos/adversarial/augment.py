@@ -131,7 +131,7 @@ def draw(run, found, mean):
     points = [figures.number(100 * (mean[DRAWN][i] - mean[PLAIN][i]), "+.1f") for i in (0, -1)]
     fig = figures.figure(9.5, 5, f"Drawn digits are worth {points[0]} points of accuracy with {COUNTS[0]} labels "
                          f"of each digit, {points[1]} with {COUNTS[-1]}")
-    axes, colours = fig.subplots(), (9, 0, 5, 6)
+    axes, colours = fig.subplots(), (5, 0, 2, 6)
     axes.set(xscale="log", xlim=(COUNTS[0] * 0.95, COUNTS[-1] * 1.02), xticks=COUNTS, xticklabels=COUNTS,
              xlabel="labelled examples of each digit", ylabel="accuracy on held-out digits")
     axes.minorticks_off()

@@ -96,7 +96,7 @@ def draw_capacity(run, errors, errors_many, many):
     axes.axhline(1, color=figures.COLOURS[9], linestyle="--", linewidth=1.5)
     axes.text(widths[0], 0.98, "always answering with the mean image", fontsize=10, va="top")
     for name, colour, marker, size in (("held out", figures.COLOURS[7], "s", 13),
-                                       ("training", figures.COLOURS[2], "o", 7)):
+                                       ("training", figures.COLOURS[1], "o", 7)):
         axes.plot(widths, [errors[width][name] for width in widths], color=colour, marker=marker,
                   linewidth=2, label=f"{name}, trained on {FEW} images")
         axes.plot(widths[-1], errors_many[name], color=colour, marker=marker, markerfacecolor="white",

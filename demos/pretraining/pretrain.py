@@ -123,8 +123,9 @@ def draw(run, accuracy):
     stacked = np.mean([means[kind] for kind in STACKS], axis=0)
     gain, lost = (stacked[1] - means[way][1] for way in (RANDOM, RELU))
     best, most = max(means[kind][-1] for kind in STACKS), LABELS[len(stacked) - 1]
-    fig = figures.figure(10.5, 5.6, f"With {LABELS[1]} labels pre-training is worth {100 * gain:.0f} points of accuracy "
-                         f"over random weights, {100 * lost:.0f} over ReLU;\nwith {most:,} a ReLU network is "
+    gain, lost = (figures.number(100 * points, ".0f") for points in (gain, lost))
+    fig = figures.figure(10.5, 5.6, f"With {LABELS[1]} labels pre-training is worth {gain} points of accuracy over "
+                         f"random weights, {lost} over ReLU;\nwith {most:,} a ReLU network is "
                          f"right on {means[RELU][-1]:.1%}, the best pre-trained one on {best:.1%}")
     axes = fig.subplots()
     axes.set(xscale="log", xlim=(LABELS[0] * 0.9, LABELS[-1] * 12), ylim=(0, 1.17),
