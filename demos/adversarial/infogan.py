@@ -6,11 +6,11 @@ readers q(c | x) and the generator minimise, beside the generator's loss,
 
     -Σ λ E ln q(c | g(z, c)),
 
-which, up to the sign and the entropy of c, is a lower bound on the mutual information of c and the image. Here
-c is one of twenty kinds, all equally likely, and a number ~ N(0, 1). Nobody says what they mean: that is
-measured on held-out digits, from which the readers read a code. How many digits of a kind are the digit that
-most of that kind are? How does the number correlate with the slant, a known factor of digits drawn by code, or,
-for other digits, with what can be measured, the lean and the amount of ink?
+each term of which, but for its sign, λ and the entropy of c, is a lower bound on the mutual information of c and
+the image. Here c is one of twenty kinds, all equally likely, and a number ~ N(0, 1). Nobody says what they mean:
+that is measured on held-out digits, from which the readers read a code. How many digits of a kind are the digit
+that most of that kind are? How does the number correlate with the slant, a known factor of digits drawn by code,
+or, for other digits, with what can be measured, the lean and the amount of ink?
 
 It holds only in part. The kinds match digits in every run. What the number finds depends on the initial weights:
 over three of them its correlation with the slant was 0.5 to 0.9 in size, the rest being a change from one digit

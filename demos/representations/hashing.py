@@ -130,7 +130,7 @@ def time_queries(run, known, asked, n):
 
 
 def judge(claim, precision, binary, seconds):
-    """precision: of the ten nearest, by kind of code; binary: the share of numbers near 0 or 1; seconds: by keys, way."""
+    """precision: of the ten nearest, by kind of code; binary: the share near 0 or 1; seconds: by keys and way."""
     claim("hashing", "binary codes from a sigmoid layer retrieve similar items from a hash table",
           "share of the ten nearest codes that are of the same digit, less that with random hyperplanes:",
           precision["noise before the sigmoid"] - precision["random hyperplanes"], at_least=0.1)
