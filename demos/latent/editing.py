@@ -96,7 +96,7 @@ def draw_grid(run, space, smile, pose):
     """A frowning face, turned to one side, and beside it the same with every smile and pose."""
     face = strangers(run, smile=-MOVE, pose=-TURN * MOVE, hat=0, glasses=0)[:1]
     steps = np.stack([a * smile + b * pose for b in STEPS for a in STEPS])
-    fig = figures.figure(7.4, 5.6, "A face that was never seen, edited: degree of smile by head pose")
+    fig = figures.figure(7.4, 6.1, "A face that was never seen, edited: degree of smile by head pose")
     left, right = fig.subplots(1, 2, width_ratios=(1, 2.4))
     figures.show_images(left, face, 1, "the face x")
     figures.show_images(right, space.decode(space.sample(face) + steps), len(STEPS),
