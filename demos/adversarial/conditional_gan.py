@@ -122,4 +122,5 @@ def draw(run, samples, accuracy, own):
     side = samples.shape[3] + 1
     axes.set(xticks=side * np.arange(KINDS) + side / 2, xticklabels=range(KINDS), xlabel="asked for",
              ylabel="each row with noise of its own, the same for all digits")
-    run.save(fig, "asked.png", "drawn digits in a grid: in each column one digit, in each row one hand")
+    run.save(fig, "asked.png", "drawn digits in a grid: a column for each digit asked for, a row for each "
+             "draw of the noise")

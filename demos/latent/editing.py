@@ -105,8 +105,8 @@ def draw_grid(run, space, smile, pose):
     right.set_xticks(places, names)
     right.set_yticks(places, names)
     right.set(xlabel="a: smile, in ranges", ylabel="b: pose, in ranges")
-    run.save(fig, "grid.png", "a drawn face, and a grid of it: from left to right its frown becomes a smile, "
-             "from top to bottom its head turns, and it stays the same person")
+    run.save(fig, "grid.png", "a drawn face, and a grid of it decoded from z moved along two directions: "
+             "the smile from left to right, the pose from top to bottom")
 
 
 def draw_moves(run, moved, error):
@@ -128,8 +128,8 @@ def draw_moves(run, moved, error):
     axes.set(xlabel="how far the factor moved in the median face, in its ranges")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
-    run.save(fig, "moves.png", "bars of how far each factor moved: along the direction the smile moves far "
-             "and the others hardly, along one dimension it moves less and others more")
+    run.save(fig, "moves.png", "bars of how far each factor moved, along a direction and along one "
+             "dimension alone, with marks for the error of the reading")
 
 
 def write_page(run, model, codes, ways, start):
