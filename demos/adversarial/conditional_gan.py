@@ -115,7 +115,7 @@ def judge(claim, accuracy, own, variety, likeness):
 
 def draw(run, samples, accuracy, own):
     """samples: (digits, styles, H, W, C). A row for each style, a column for each digit."""
-    fig = figures.figure(6.5, 6, f"Of what it is asked for, {accuracy:.0%} is recognised as that digit;\n"
+    fig = figures.figure(6.5, 6.5, f"Of what it is asked for, {accuracy:.0%} is recognised as that digit;\n"
                          f"of held-out digits {own:.0%}")
     axes = fig.subplots()
     figures.show_images(axes, samples[:, :8].swapaxes(0, 1).reshape(-1, *samples.shape[2:]), KINDS)

@@ -167,7 +167,7 @@ def draw_points(run, points, modes, near):
 
 def draw_discriminator(run, d, best, weight, error, blind):
     """The trained discriminator and the formula, where there is data."""
-    fig = figures.figure(10.5, 5, "A discriminator that has seen samples only differs from p / (p + q) by "
+    fig = figures.figure(10.5, 5.2, "A discriminator that has seen samples only differs from p / (p + q) by "
                          f"{error:.3f} on average;\nto answer ½ everywhere, by {blind:.3f}")
     there = weight / CELL > 0.01
     panels = fig.subplots(1, 2)
