@@ -123,8 +123,8 @@ def draw(run, p, q, d, best, there, error, worth, optimum):
     worth, optimum = (figures.number(nats, ".3f") for nats in (worth, optimum))
     below.set_title(f"value of the game {worth}, at best −ln 4 + 2 JSD = {optimum} nats", fontsize=11)
     below.legend(fontsize=10, loc="upper right")
-    run.save(fig, "discriminator.png", "above, a density with two humps and a wide Gaussian; below, the trained "
-             "discriminator on top of p / (p + q), high at the humps and low between and beside them")
+    run.save(fig, "discriminator.png", "above, a density with two humps and a wide Gaussian; below, the "
+             "trained discriminator and p / (p + q)")
 
 
 def draw_slopes(run, slopes):
@@ -134,5 +134,5 @@ def draw_slopes(run, slopes):
     axes.set(xlabel="distance of the generator from the data, in standard deviations",
              ylabel="size of the generator's gradient", xlim=(-0.3, 10.2))
     figures.curves(axes, DISTANCES, {"−E ln d(g(z))": slopes["other"], "v": slopes["v"]})
-    run.save(fig, "saturation.png", "two curves over distance: the gradient of the usual loss grows, that of the "
-             "game's value rises and falls back to zero")
+    run.save(fig, "saturation.png", "two curves over distance: the size of the gradient of the usual loss, "
+             "and of the game's value")
