@@ -72,14 +72,21 @@ def test_pytorch_takes_the_same_step(monkeypatch):
         np.testing.assert_allclose(mine.numpy().T, its.detach().numpy(), atol=1e-4)
 
 
-def test_turns_are_shorter_for_larger_steps(a_run, monkeypatch):
+def test_sizes_take_turns_of_fewer_steps_where_they_are_longer(a_run, monkeypatch):
     asked = []
-    monkeypatch.setattr(growth, "compare", lambda libraries, sizes, names, rounds, turn: asked.append(turn) or names)
+
+    def compare(libraries, sizes, names, rounds, turn):
+        asked.append((sizes.batch, rounds, turn))
+        return {name: float(len(asked)) for name in names}
+
+    monkeypatch.setattr(growth, "compare", compare)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     run = a_run(growth)
     run.quick = False
-    found = growth.time_steps(run, [Sizes(batch=32), Sizes(), Sizes(batch=4096)])
-    assert asked == [24, 6, 1] and found[Sizes()] == ["tinyae"]
+    all_sizes = [Sizes(batch=n) for n in (32, 128, 4096)]
+    found = growth.time_steps(run, all_sizes)
+    assert asked == 3 * [(32, 1, 24), (128, 1, 6), (4096, 1, 1)]
+    assert found == {sizes: {"tinyae": median} for sizes, median in zip(all_sizes, (4, 5, 6))}
 
 
 # --- memory --------------------------------------------------------------------------------------
