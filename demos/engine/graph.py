@@ -90,7 +90,9 @@ def arrows(boxes):
     home = {id(t): box.label for box in boxes for t in box.tensors}
     for box in boxes:
         waiting = [s for t in box.tensors for s in sources(t)]
-        found = [home[id(s)] for s in waiting if id(s) in home]
+        used = [id(s) for s in waiting if id(s) in home]
+        found = [home[s] for i, s in enumerate(used)
+                 if s in used[:i] or home[s] not in (home[other] for other in used[:i])]
         while waiting:
             s = waiting.pop()
             if id(s) not in home:

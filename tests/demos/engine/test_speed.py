@@ -126,7 +126,7 @@ def test_the_profile_is_told(run_quick):
     assert names == {"metrics.json"}
     assert list(metrics["measured"]["profile"]) == list(CASES)
     for parts in metrics["measured"]["profile"].values():
-        assert {_profile.UPDATE, _profile.PYTHON, "matrix_product", "rule of matrix_product"} <= set(parts)
+        assert {_profile.UPDATE, _profile.PYTHON, "affine", "rule of affine"} <= set(parts)
 
 
 def test_no_profile_on_a_gpu(a_run, monkeypatch):
