@@ -4,18 +4,18 @@ A step of backpropagation multiplies every weight with the batch three times, on
 (Deep Learning, section 6.5): its arithmetic is 6 · batch · weights, and beyond the sizes where Python and
 Adam count, that is what its time should follow. Measured is the step of a plain autoencoder of images of 784
 pixels with Bernoulli likelihood, as `training.fit` makes it: 2 hidden layers of 256 units on either side of a
-code of 20 and 128 examples, of which one size changes at a time. Depth is the hidden layers on either side.
-PyTorch's step stands beside it where it is installed (pip install torch), measured in turns as in `speed`.
+code of 20, and 128 examples; of these sizes one changes at a time. Depth is the hidden layers on either side.
+PyTorch's step stands beside it where it is installed (pip install torch); they take turns, as in `speed`.
 
 Memory is the most that NumPy's arrays take at any moment of a step, by Python's tracemalloc, which counts to
 the byte. A step must hold four numbers for each parameter (itself, its gradient and Adam's two averages) and
-for each example of the batch its input and the output of every layer, which the way back needs. This engine
-holds more: the product x W, the same with the bias, and what the activation makes of it are three arrays. PyTorch's
-memory on the CPU nobody counts in a like way, so it is not compared.
+for each example of the batch its input and the output of every layer, which the way back needs. The engine
+holds more: both x W + b and what the activation makes of it, and at the end some arrays as large as the batch
+in which the loss is computed. What PyTorch takes on a CPU nobody counts so exactly; it is not compared.
 
 Examples may be more than fit into memory: of a file mapped into it (np.memmap) `fit` reads only the batches.
-What it holds for each example is its place in the epoch's order, 8 bytes. The pages of such a file that were read
-stay in the operating system's cache while there is room; they are not the program's memory.
+What it holds for each example is its place in the epoch's order, 8 bytes. What the operating system keeps of
+such a file is its cache, which it gives up when memory is asked for.
 """
 
 import math
@@ -157,6 +157,9 @@ def told(seconds, peaks, files):
 
 # --- figures -------------------------------------------------------------------------------------
 
+LABELS = {"batch": "examples in the batch", "width": "units of a hidden layer", "depth": "hidden layers on either side"}
+
+
 def dashed(axes, x, y, label, style="--"):
     axes.plot(x, y, style, color=figures.COLOURS[9], label=label)
 
@@ -169,7 +172,7 @@ def panels(title, series, unit, lines, guide, guided):
     axes = np.ravel(fig.subplots(2, 2))
     for panel, (axis, line) in zip(axes, series.items()):
         x = [getattr(sizes, axis) for sizes in line]
-        panel.set(xscale="log", yscale="log", xlabel=axis, ylabel=f"{unit} in a step")
+        panel.set(xscale="log", yscale="log", xlabel=LABELS[axis], ylabel=f"{unit} in a step")
         panel.set_xticks(x, [f"{n:,}" for n in x])
         panel.minorticks_off()
         panel.yaxis.set(major_locator=LogLocator(10, (1, 2, 5)), major_formatter="{x:g}")
