@@ -102,10 +102,10 @@ def trained_on_files(run, counts):
 
 def written(path, n, rng):
     """n examples in a file, mapped into memory."""
-    examples = np.memmap(path, np.float32, "w+", shape=(n, NUMBERS))
-    for start in range(0, n, PIECE):
-        rng.random(out=examples[start : start + PIECE], dtype=np.float32)
-    return examples
+    with open(path, "wb") as file:
+        for start in range(0, n, PIECE):
+            rng.random((min(PIECE, n - start), NUMBERS), np.float32).tofile(file)
+    return np.memmap(path, np.float32, "r", shape=(n, NUMBERS))
 
 
 def train(run, examples, epochs):
