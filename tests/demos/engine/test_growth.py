@@ -137,8 +137,8 @@ def test_training_on_files(a_run, monkeypatch, tmp_path, device):
 # --- claims --------------------------------------------------------------------------------------
 
 def test_the_exponent_is_that_of_the_upper_end():
-    line = [Sizes(batch=n) for n in (1, 10, 20, 40)]
-    assert growth.exponent({sizes: 7 * sizes.arithmetic**2 + (sizes.batch == 1) for sizes in line}, line) == 2
+    line = [Sizes(width=n) for n in (1, 10, 20, 40)]
+    assert growth.exponent({sizes: 7 * sizes.width**2 + (sizes.width == 1) for sizes in line}, line, "width") == 2
 
 
 SERIES = {axis: [Sizes(**{axis: n}) for n in values] for axis, values in growth.SERIES.items()}
@@ -154,6 +154,8 @@ def seconds(power=1.0, overhead=1e-3):
     ({}, set()),
     ({"seconds": seconds(overhead=0)}, {"growth.batch"}),
     ({"seconds": seconds(power=1.4)}, {"growth.batch", "growth.linear"}),
+    ({"seconds": {**seconds(), SERIES["depth"][-1]: 7 * seconds()[SERIES["depth"][-3]]}}, {"growth.linear"}),
+    ({"seconds": {**seconds(), SERIES["width"][-1]: 40 * seconds()[SERIES["width"][-3]]}}, {"growth.linear"}),
     ({"seconds": {**seconds(), SERIES["depth"][-1]: math.nan}}, {"growth.linear"}),
     ({"peaks": {**{sizes: sizes.held for sizes in ALL}, Sizes(): 3.1 * Sizes().held}}, {"growth.memory"}),
     ({"files": {**FILES, 10**6: {**FILES[10**6], "seconds_per_example": 7e-6}}}, {"growth.examples"}),
