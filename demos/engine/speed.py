@@ -102,5 +102,5 @@ def draw(run, results, place):
         axes.spines[["top", "right"]].set_visible(False)
         of = ratios(medians)["tinyae"].get("PyTorch's")
         axes.set_title(f"{case}: tinyae takes {of:.2f} of PyTorch's time" if of else case, fontsize=11)
-    run.save(fig, "speed.png", "bars for the milliseconds of a training step: for each of four models those "
-             "of tinyae, PyTorch and the floor, and for the first a step by hand")
+    run.save(fig, "speed.png", "bars of the milliseconds of a training step, for each of four models: by "
+             "tinyae, by what it is compared with, and the floor")
