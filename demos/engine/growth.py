@@ -128,13 +128,13 @@ def judge(claim, seconds, series, peaks, files):
     """seconds are tinyae's for each Sizes."""
     small, large = series["batch"][0], series["batch"][:3][-1]
     claim("growth.batch", "a larger batch costs less for each example",
-          f"time per example at a batch of {large.batch}, as a share of that at {small.batch}:",
+          f"time per example at a batch of {large.batch}, in terms of that at {small.batch}:",
           seconds[large] / large.batch / (seconds[small] / small.batch), at_most=0.75)
     claim("growth.linear", "time grows no faster than batch, depth and the square of the width",
           "largest exponent at the upper end of batch, depth and width, of which half counts:",
           worst(exponent(seconds, line, axis) / POWERS[axis] for axis, line in series.items()), at_most=1.3)
     claim("growth.memory", "a step holds the parameters, their averages and each layer's output, and not much more",
-          "largest share of tinyae's peak in what it must hold:",
+          "largest peak of a step in terms of what it must hold:",
           worst(peak / sizes.held for sizes, peak in peaks.items()), at_most=3)
     few, many = min(files), max(files)
     claim("growth.examples", "an example costs as much however many there are",
@@ -201,8 +201,7 @@ def draw_time(run, seconds, series, files):
     figures.curves(last, list(files), {"tinyae": each}, label=False)
     last.set(ylabel="microseconds for an example", ylim=(each[-1] / 10, each[-1] * 10))
     run.save(fig, "time.png", "four panels on logarithmic axes: the time of a training step over batch, width and "
-             "depth, which in the end grows along a line for the arithmetic; and the time for an example over the "
-             "number of examples, level")
+             "depth, with a line for its arithmetic; and the time for an example over the number of examples")
 
 
 def draw_memory(run, peaks, series, files):
@@ -218,5 +217,4 @@ def draw_memory(run, peaks, series, files):
     last.set(ylabel="megabytes")
     last.legend(frameon=False)
     run.save(fig, "memory.png", "four panels on logarithmic axes: the peak memory of a step over batch, width and "
-             "depth, above a dashed line for what it must hold; and over the number of examples, far below the size "
-             "of the file that they are in")
+             "depth, with a line for what it must hold; and over the number of examples, with one for their file")
