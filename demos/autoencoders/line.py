@@ -1,6 +1,6 @@
 """A linear autoencoder with one code unit finds the direction of most variance.
 
-The lecture: of points in the plane, reduced to one number each, a linear autoencoder keeps the place
+The lecture: a linear autoencoder that reduces each point of the plane to one number keeps the point's place
 along the first principal axis. Measured is the angle between its decoder's direction and that axis.
 """
 
@@ -29,7 +29,7 @@ def main(run):
 
 def judge(claim, angle):
     claim("pca-line", "a linear autoencoder with one code unit finds the direction of most variance",
-          "degrees between the decoder's direction and the first principal axis:", angle, at_most=1)
+          "angle in degrees between the decoder's direction and the first principal axis:", angle, at_most=1)
 
 
 def draw(run, x, copies, direction, axis, angle):
@@ -50,5 +50,5 @@ def draw(run, x, copies, direction, axis, angle):
                   markersize=5, markevery=[0], label=None if i else "x, and the way to its reconstruction")
     axes.set(xlabel="x₁", ylabel="x₂", aspect="equal", xlim=(-3.6, 3.6), ylim=(-2.6, 2.6))
     axes.legend(loc="lower right", fontsize=9)
-    run.save(fig, "line.png", "points in the plane, the first principal axis and the decoder's direction "
-             "on top of it, and nine points with lines to their reconstructions on it")
+    run.save(fig, "line.png", "points in the plane, the first principal axis and the decoder's direction, "
+             "and nine points with lines to their reconstructions")

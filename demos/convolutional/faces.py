@@ -1,4 +1,4 @@
-"""A face autoencoder: strided convolutions make a code of a face, transposed ones a face of the code.
+"""Strided convolutions make a code of a face, and transposed ones make a face of the code again.
 
 The lecture: convolutional encoders and decoders learn codes of faces; once they are trained, one can throw
 the decoder away and keep the code as a description. Measured are the squared error on faces never seen,
@@ -8,8 +8,8 @@ faces that stand here and there, before walls of all colours, a code this short 
 With `--data cifar10` it is photographs of anything, of which no factors are known.
 
 That the code says who it is holds in part: it keeps what many pixels show, the width of the face, the skin
-and the hair. The colour of the eyes, how far apart they are, the length of the nose and the brows are a few
-pixels' matter, and squared error lets them go. Of all this PCA's code tells nearly as much.
+and the hair. The colour of the eyes, how far apart they are, the length of the nose and the brows change
+few pixels, and squared error lets them go. PCA's code tells nearly as much of all this.
 """
 
 import numpy as np
@@ -65,15 +65,15 @@ def what_is_kept(images, codes, new):
 
 def judge(claim, size, errors, at_most, kept):
     """errors: squared errors of both; kept: {factor: R²} of the code, or None where no factors are known."""
-    claim("faces", f"a convolutional autoencoder makes a code of {size} numbers, and the image of the code",
+    claim("faces", f"a convolutional autoencoder makes a code of {size} numbers, and the image from the code",
           "its held-out squared error, relative to PCA's with as many numbers:",
           ratio(errors["autoencoder"], errors["PCA"]), at_most=at_most)
     if kept is None:
         return
-    claim("faces.expression", "the code describes a face: its expression and pose",
+    claim("faces.expression", "the code describes a face, its expression and pose",
           "the smaller R² of smile and pose, linearly from the code:",
           least(kept[name] for name in EXPRESSION), at_least=0.5)
-    claim("faces.person", "and of who it is, what many pixels show",
+    claim("faces.person", "and what many pixels show of who it is",
           "least R² of face width, skin and hair length, linearly from the code:",
           least(kept[name] for name in PERSON), at_least=0.5)
 
@@ -86,7 +86,7 @@ def draw_copies(run, images, copies, errors, size):
     fig = figures.pictures(f"A {kind} from {size} numbers: the autoencoder's error is "
                            f"{ratio(errors['autoencoder'], errors['PCA']):.2f} of PCA's", rows)
     run.save(fig, "reconstructions.png", "a row of images never seen, and below it the copies that the "
-             "autoencoder and PCA make of them, which lack their finest details")
+             "autoencoder and PCA make of them")
 
 
 def draw_kept(run, kept, size):
@@ -104,5 +104,5 @@ def draw_kept(run, kept, size):
     axes.set(xlabel="R² of a linear regression on the code, for faces never seen", xlim=(0, 1))
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
-    run.save(fig, "kept.png", "bars for each factor of a face, from those that both codes tell nearly "
-             "perfectly, such as the hat, to the length of the nose, which neither tells")
+    run.save(fig, "kept.png", "bars for each factor of a face: how well it can be told from the code of the "
+             "autoencoder and from that of PCA")

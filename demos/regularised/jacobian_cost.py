@@ -91,7 +91,7 @@ def judge(claim, over_codes, over_depth):
     """The ratios of the times. The bounds are wide, to hold on any machine."""
     small, large = min(over_codes), max(over_codes)
     claim("jacobian-cost", "the exact penalty is expensive: a backward pass for each unit of the code",
-          f"its time for a code of {large}, relative to a code of {small}:",
+          f"time of the exact penalty for a code of {large} units, relative to one of {small}:",
           over_codes[large][EXACT] / over_codes[small][EXACT], at_least=2)
     deep = over_depth[2]
     for name, id, words in ((ESTIMATE, "estimate", "the estimate is"),
@@ -123,4 +123,4 @@ def draw(run, over_codes, over_depth):
         figures.curves(axes, list(times), {name: [1e3 * t[name] for t in times.values()] for name in deep},
                        colours=(6, 3, 0, 4), label=axes is panels[1])
     run.save(fig, "time.png", "milliseconds over code size and over depth on a logarithmic scale: the exact "
-             "penalty far above the three others, and rising with the code's size")
+             "penalty and three other ways")
