@@ -72,12 +72,12 @@ def judge(claim, linear, deep):
           "held-out squared error relative to PCA's, the largest of code sizes 2 to 16:",
           worst(deep[code] / linear[code] for code in SIZES if 2 <= code <= 16), at_most=0.9)
     claim("code-size", "a suitable code size shows in the error curve",
-          f"fall of ln(error) by a doubling of the code, from size {flattens(deep)} on relative to before:",
+          f"mean fall of ln(error) for each doubling of the code from {flattens(deep)} on, relative to before:",
           bend(deep), at_most=0.5)
 
 
 def flattens(errors):
-    """The first code size from which a doubling gains less than 5 % of the error at size 1, else the last.
+    """The first code size from which a doubling gains less than 5% of the error at size 1, else the last.
 
     errors holds the error at each code size, which starts at 1 and doubles.
     """
@@ -110,8 +110,8 @@ def factors():
 
 
 def compared(error, other):
-    """How much the one error is less or more than the other, such as "20 % less"."""
-    return f"{100 * abs(error / other - 1):.0f} % {'less' if error < other else 'more'}"
+    """How much the one error is less or more than the other, such as "20% less"."""
+    return f"{100 * abs(error / other - 1):.0f}% {'less' if error < other else 'more'}"
 
 
 def draw_codes(run, digits, codes, errors):
@@ -124,18 +124,17 @@ def draw_codes(run, digits, codes, errors):
         right = 100 * (named == digits.test_labels).mean()
         figures.scatter_codes(axes, held_out, digits.test_labels,
                               f"{name}: squared error {errors[name]:.1f} per held-out image,\n"
-                              f"the ten nearest training codes name {right:.0f} % of the digits", "h")
-    run.save(fig, "codes.png", "two scatter plots of two-number codes by digit: overlapping clouds with PCA, "
-             "narrow separate ones with the deep autoencoder")
+                              f"the ten nearest training codes name {right:.0f}% of the digits rightly", "h")
+    run.save(fig, "codes.png", "two scatter plots of two-number codes by digit: on the left PCA's, on "
+             "the right the deep autoencoder's")
 
 
 def draw_sizes(run, linear, deep):
     """Both error curves, and where that of the autoencoder flattens."""
     size, largest = flattens(deep), max(SIZES)
-    title = f"A deep autoencoder needs few numbers: past {size} it gains little" if bend(deep) <= 0.5 else (
-        "Squared error over code sizes")
+    title = f"The error of a deep autoencoder falls {bend(deep):.2f} times as fast past a code of {size} as before"
     if deep[largest] > linear[largest]:
-        title += f",\nand at {largest} PCA is better: what is left is this network's own limit, not the data's"
+        title += f";\nat {largest} PCA has the smaller error, as a network of this size has a limit of its own"
     fig = figures.figure(9, 5.4, title)
     axes = fig.subplots()
     if run.data == "strokes":
@@ -143,7 +142,7 @@ def draw_sizes(run, linear, deep):
         axes.axvspan(few, many, color=figures.COLOURS[5], alpha=0.3, linewidth=0,
                      label=f"numbers that make a drawn digit: {few} to {many}")
     axes.axvline(size, color=figures.COLOURS[9], linestyle=":",
-                 label=f"from here a doubling gains less than {100 * FLAT:.0f} % of the error at size 1")
+                 label=f"from here a doubling gains less than {100 * FLAT:.0f}% of the error at size 1")
     axes.set_xscale("log", base=2)
     figures.curves(axes, SIZES, {"PCA": list(linear.values()),
                                  f"deep autoencoder, hidden layers of {' and '.join(map(str, HIDDEN))}":
@@ -151,5 +150,5 @@ def draw_sizes(run, linear, deep):
     axes.set(xlabel="code size", ylabel="squared error per held-out image", xticks=SIZES,
              xticklabels=SIZES, ylim=(0, None))
     axes.legend(loc="upper right", framealpha=1)
-    run.save(fig, "code_size.png", "error over code sizes: PCA's falls slowly all the way, the deep "
-             "autoencoder's falls fast and then flattens")
+    run.save(fig, "code_size.png", "squared error over code sizes from 1 to 128, of PCA and of the deep "
+             "autoencoder")

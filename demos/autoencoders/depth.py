@@ -46,7 +46,7 @@ def best_run(run, digits, chooser, depth, code):
     for lr in RATES:
         model = autoencoder(digits.shape, hidden, code, run.rng("weights"))
         curve = train(run, model, digits.train, digits.test, lr,
-                      f"a code of {code}, {depth} x {hidden[0]} hidden units, learning rate {lr:g}")
+                      f"a code of {code}, {depth} × {hidden[0]} hidden units, learning rate {lr:g}")
         tried.append((squared_error(run.apply(model.reconstruct, chooser), chooser), lr, curve))
     return min(tried)[1:]
 
@@ -67,7 +67,7 @@ def judge(claim, curves):
     shallow, deep = curves[DEPTHS[0]], curves[DEPTHS[-1]]
     claim("deep-vs-shallow", "where the code is small, deeper autoencoders generalise better than shallow ones",
           f"held-out squared error from {SMALL} numbers, with {DEPTHS[-1]} hidden layers on each side "
-          "relative to one and as many parameters:", deep[-1] / shallow[-1], at_most=0.95)
+          "relative to 1, with as many parameters:", deep[-1] / shallow[-1], at_most=0.95)
     claim("deep-vs-shallow.epochs", "and train more efficiently",
           "share of the epochs in which the deep one gets to where the shallow one ends:",
           epochs_until(deep, shallow[-1]) / max(len(shallow) - 1, 1), at_most=0.75)
@@ -99,5 +99,5 @@ def draw(run, curves, linear):
         axes.set_title(f"a code of {code} numbers", fontsize=11)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="upper right")
-    run.save(fig, "depth.png", "held-out error over the epochs for one to three hidden layers: at a code of "
-             "two the deeper ones end lower, at sixteen the shallow one does")
+    run.save(fig, "depth.png", "held-out error over the epochs for one to three hidden layers and PCA: on "
+             "the left with a code of two numbers, on the right of sixteen")

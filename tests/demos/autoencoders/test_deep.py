@@ -81,7 +81,7 @@ def test_factors_are_the_dimensions_of_a_digit(variant, dimensions):
 
 
 def test_compared():
-    assert (deep.compared(8, 10), deep.compared(12, 10)) == ("20 % less", "20 % more")
+    assert (deep.compared(8, 10), deep.compared(12, 10)) == ("20% less", "20% more")
 
 
 # --- over depths ---------------------------------------------------------------------------------
