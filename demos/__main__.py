@@ -1,7 +1,6 @@
 """`python -m demos` lists the demos, `python -m demos NAME` runs one, `python -m demos all` every one."""
 
 import argparse
-import difflib
 import json
 import os
 import runpy
@@ -15,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from demos import page
+from demos.arguments import Parser, near, whole
 from demos.catalogue import CHAPTERS, catalogue
 from demos.results import duration, measurement, read, summary, verdict, write_text
 
@@ -31,8 +31,8 @@ python -m demos gallery         GALLERY.md, from the results of all"""
 def main(argv=None):
     """Run the command line; the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    p = argparse.ArgumentParser(prog="python -m demos", description=__doc__, epilog=USAGE,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = Parser(prog="python -m demos", description=__doc__, epilog=USAGE,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises, gallery")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
     args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
@@ -57,9 +57,7 @@ def unknown(name, known):
     """What to say of a name that no demo has."""
     if name in CHAPTERS:
         return f"{name} is a chapter, run by: python -m demos all {name}"
-    near = difflib.get_close_matches(name, known)
-    advice = f"near it: {', '.join(near)}" if near else "python -m demos lists them"
-    return f"there is no demo {name!r}; {advice}"
+    return f"there is no demo {name!r}; {near(name, {word: word for word in known}, 'python -m demos lists them')}"
 
 
 def listing(demos):
@@ -77,8 +75,8 @@ def show_steps(words):
     """`python -m demos steps`: the files in which the engine is built, in order; with a number, run that one."""
     from demos.steps import STEPS
 
-    p = argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__)
-    p.add_argument("number", type=int, nargs="?", choices=range(1, len(STEPS) + 1), help="the step to run")
+    p = Parser(prog="python -m demos steps", description=show_steps.__doc__)
+    p.add_argument("number", type=whole(1, len(STEPS)), nargs="?", help="the step to run")
     number = p.parse_args(words).number
     if number:
         runpy.run_path(str(STEPS[number - 1][0]), run_name="__main__")
@@ -100,7 +98,7 @@ def make_gallery(words):
     """`python -m demos gallery`: write demos/GALLERY.md and its pictures from the results of a full run."""
     from demos import gallery
 
-    p = argparse.ArgumentParser(prog="python -m demos gallery", description=make_gallery.__doc__)
+    p = Parser(prog="python -m demos gallery", description=make_gallery.__doc__)
     p.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
     try:
         print(f"wrote {gallery.write(p.parse_args(words).out)}")
@@ -121,10 +119,10 @@ def run_all(words):
 
     demos = list(catalogue().values())
     kinds = dict.fromkeys(kind for demo in demos for kind in demo.data)
-    p = argparse.ArgumentParser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
+    p = Parser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
     p.add_argument("chapter", nargs="?", choices=dict.fromkeys(demo.chapter for demo in demos),
                    help="a chapter (default: all)")
-    p.add_argument("--jobs", type=run.whole(1), default=1, metavar="N",
+    p.add_argument("--jobs", type=whole(1), default=1, metavar="N",
                    help="run N at a time, each on its share of the threads; those that measure times run alone, "
                         "last (default: 1)")
     run.common_options(p, data=tuple(kinds))

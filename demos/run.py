@@ -39,6 +39,7 @@ from typing import NamedTuple
 import numpy as np
 
 from demos import page
+from demos.arguments import Parser, whole
 from demos.catalogue import catalogue
 from demos.results import measurement, verdict, write_text
 from tinyae import Tensor, data, no_grad, optim, training
@@ -258,9 +259,9 @@ def some(images, labels, n, rng):
 
 def parser(name, module):
     """The arguments of a demo: those that all have in common, and its own."""
-    p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=module.__doc__,
-                                epilog=f"its file: {os.path.relpath(module.__file__)}",
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = Parser(prog=f"python -m demos {name}", description=module.__doc__,
+               epilog=f"its file: {os.path.relpath(module.__file__)}",
+               formatter_class=argparse.RawDescriptionHelpFormatter)
     common_options(p, getattr(module, "DATA", ()))
     epochs = getattr(module, "EPOCHS", None)
     if epochs is not None:
@@ -283,30 +284,6 @@ def common_options(p, data=()):
                    help="a few seconds on little data, to see that it runs; claims are not judged")
     p.add_argument("--fresh", action="store_true",
                    help="train anew what an earlier demo has trained and left in the folder for the results")
-
-
-def whole(least):
-    """An argparse type: a whole number, not below `least`."""
-    def convert(text):
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
-        return number
-    convert.__name__ = "whole number"
-    return convert
-
-
-def real(least=0.0, above=None, below=math.inf):
-    """An argparse type: a number above `above` if that is given, else not below `least`; below `below`."""
-    def convert(text):
-        number = float(text)
-        if not (number > above if above is not None else number >= least) or not number < below:
-            bound = f"above {above:g}" if above is not None else f"not below {least:g}"
-            bound += f" and below {below:g}" if below < math.inf else ""
-            raise argparse.ArgumentTypeError(f"must be a finite number {bound}, not {text}")
-        return number
-    convert.__name__ = "number"
-    return convert
 
 
 def begin(module, argv):

@@ -18,10 +18,10 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from demos import figures
+from demos.arguments import whole
 from demos.engine import _profile
 from demos.engine._contenders import BATCH, BY_HAND, CASES, CLOSED, FLOOR, library
 from demos.measures import allowed_threads
-from demos.run import whole
 from tinyae.backend import device_module, keep_freed_memory
 
 LECTURES = ""

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from demos import recipes, run
+from demos import arguments, recipes, run
 from demos.autoencoders import line
 from tinyae import models, nn, training
 
@@ -146,21 +146,28 @@ def test_figures_and_pages_of_an_earlier_run_go_away(tmp_path):
 # --- the command line ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("options, message", [
-    (["--epochs", "-1"], "must be at least 0, not -1"),
-    (["--epochs", "many"], "invalid whole number value: 'many'"),
-    (["--seed", "-1"], "must be at least 0"),
+    (["--epochs", "-1"], "argument --epochs: must be a whole number of at least 0, not '-1'"),
+    (["--epochs", "many"], "must be a whole number of at least 0, not 'many'"),
+    (["--seed", "1.5"], "must be a whole number of at least 0, not '1.5'"),
+    (["--layers", "4"], "must be a whole number from 1 to 3, not '4'"),
     (["--data", "cats"], "invalid choice"),
     (["--device", "tpu"], "invalid choice"),
-    (["--colour", "red"], "unrecognized arguments"),
-    (["--rate", "0"], "must be a finite number above 0"),
-    (["--rate", "nan"], "must be a finite number above 0"),
-    (["--beta", "inf"], "must be a finite number not below 0"),
-    (["--beta", "much"], "invalid number value"),
+    (["--colour", "red"], "unrecognized arguments: --colour red; python -m demos made_up --help lists the options"),
+    (["--quik"], "unrecognized arguments: --quik; near it: --quick"),
+    (["--sede=4"], "near it: --seed"),
+    (["quick"], "unrecognized arguments: quick; near it: --quick"),
+    (["--rate", "0"], "must be a finite number above 0, not '0'"),
+    (["--rate", "nan"], "must be a finite number above 0, not 'nan'"),
+    (["--beta", "inf"], "must be a finite number not below 0, not 'inf'"),
+    (["--beta", "much"], "must be a finite number not below 0, not 'much'"),
+    (["--rho", "1"], "must be a finite number above 0 and below 1, not '1'"),
 ])
 def test_bad_options(tmp_path, capsys, options, message):
     def own(p):
-        p.add_argument("--rate", type=run.real(above=0))
-        p.add_argument("--beta", type=run.real())
+        p.add_argument("--rate", type=arguments.real(above=0))
+        p.add_argument("--beta", type=arguments.real())
+        p.add_argument("--rho", type=arguments.real(above=0, below=1))
+        p.add_argument("--layers", type=arguments.whole(1, 3))
 
     made_up = demo(None, DATA=("strokes",), EPOCHS={"strokes": 2}, options=own)
     with pytest.raises(SystemExit) as caught:
