@@ -18,7 +18,7 @@ from demos.arguments import Parser, near, whole
 from demos.catalogue import CHAPTERS, catalogue
 from demos.results import duration, measurement, read, summary, verdict, write_text
 
-STOPPED = 130  # the exit status after Ctrl-C, as shells have it
+STOPPED, CLOSED = 130, 141  # the exit status after Ctrl-C and after a closed pipe, as shells have it
 USAGE = """\
 python -m demos NAME            runs one; its figures, numbers and claims go to out/NAME/
 python -m demos NAME --help     its options; with --quick it takes seconds and judges nothing
@@ -259,8 +259,12 @@ def table(results, quick):
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()  # here, and not at the very end, where nothing could be caught
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
-    except BrokenPipeError:  # whoever read the list has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read what is said here has read enough, as `head` does
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(CLOSED)

@@ -329,12 +329,14 @@ def start(name, argv):
     try:
         return perform(module, argv)
     except training.Interrupted as stop:
-        again = "the same command again" + " without --fresh" * ("--fresh" in argv)
-        print(f"\n{stop}" + f"\nTo go on: {again}" * stop.resumable, file=sys.stderr)
+        again = "the same command" + " without --fresh" * ("--fresh" in argv) + " goes on after the last whole epoch"
+        print(f"\n{stop.where}; {again if stop.resumable else 'nothing of this training is kept'}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # no fault of the demo's: nobody reads on
+        raise
     except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         if isinstance(error, ValueError):  # it may be the demo's own mistake: say where

@@ -127,6 +127,18 @@ def test_a_list_loads_no_demo_and_no_engine():
     assert python("-c", code).stdout.splitlines()[-1] == "set()"
 
 
+@pytest.mark.parametrize("words", [["--names"], ["graph", "--quick", "--out"]])
+def test_a_reader_that_has_read_enough(tmp_path, words):
+    """As `head`: there is no traceback, and the status that shells give for it."""
+    words += [str(tmp_path)] * ("--out" in words)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "demos", *words], cwd=ROOT, stdout=write, stderr=subprocess.PIPE,
+                          text=True, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("status", [0, 1, 130])
 def test_one_demo(house, run, status):
     run.status = status

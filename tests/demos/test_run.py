@@ -188,8 +188,10 @@ def start(monkeypatch, main):
     (FileNotFoundError("no file"), 2, "error: no file"),
     (RuntimeError("no GPU"), 2, "error: no GPU"),
     (FloatingPointError("NaN"), 2, "error: NaN"),
-    (training.Interrupted("stopped in epoch 2", resumable=True), 130,
-     "stopped in epoch 2\nTo go on: the same command again"),
+    (training.Interrupted("stopped in epoch 2 after step 3", "x.npz holds epoch 1", resumable=True), 130,
+     "stopped in epoch 2 after step 3; the same command goes on after the last whole epoch"),
+    (training.Interrupted("stopped in epoch 1 after step 3", "no checkpoint"), 130,
+     "stopped in epoch 1 after step 3; nothing of this training is kept"),
     (KeyboardInterrupt(), 130, "stopped"),
 ])
 def test_exit_status(tmp_path, monkeypatch, capsys, outcome, status, message):
