@@ -125,8 +125,9 @@ def run_all(words):
     p.add_argument("--jobs", type=whole(1), default=1, metavar="N",
                    help="run N at a time, each on its share of the threads; those that measure times run alone, "
                         "last (default: 1)")
-    run.common_options(p, data=tuple(kinds))
-    p.set_defaults(data=None)  # without --data each demo runs on its own first kind
+    p.add_argument("--data", choices=kinds, help="the images for the demos that offer them; the others have data of "
+                   "their own, such as points, words or faces, and run on those (default: each on its first kind)")
+    run.common_options(p)
     args = p.parse_args(words)
     out = args.out / "quick" if args.quick else args.out
     try:
@@ -136,6 +137,10 @@ def run_all(words):
     if args.fresh:  # once, not once for each demo: what one has trained the next ones find
         shutil.rmtree(out / "recipes", ignore_errors=True)
     chosen = [demo for demo in demos if args.chapter in (None, demo.chapter)]
+    offering = sum(args.data in demo.data for demo in chosen)
+    if args.data and offering < len(chosen):
+        print(f"{offering} of {len(chosen)} demos run on {args.data}; the others do not offer it and run on their "
+              "own data", flush=True)
     results = run_each(chosen, args, out)
     print("\n" + table(results, args.quick))
     repeated = repeats(results)

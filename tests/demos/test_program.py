@@ -260,12 +260,14 @@ def test_all(ends, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "✓ held              pca                     so" in out and "that: 1 (asked: at least 0.5)" in out
     assert "3 of 3 claims held" in out
+    assert out.startswith("1 of 3 demos run on mnist; the others do not offer it and run on their own data\n")
 
 
-def test_all_of_a_chapter(ends):
+def test_all_of_a_chapter(ends, capsys):
     status, commands = ends({"deep": 0, "pca": 0}, "autoencoders")
     assert status == 0 and [command[3] for command in commands] == ["deep", "pca"]
     assert not any(word.startswith("--data") for command in commands for word in command)
+    assert "do not offer" not in capsys.readouterr().out
 
 
 def test_all_quickly(ends, tmp_path, capsys):
