@@ -37,7 +37,7 @@ def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", bat
                 "batch_size": batch_size, "epochs": epochs}
     rate = optim.one_cycle(8e-3) if lr is None else lr
     history = trained(run, digits_vae, settings, model, images.train, lr=rate, epochs=epochs,
-                      batch_size=batch_size, held_out=images.test)
+                      batch_size=batch_size, held_out=images.test, what=weighing(beta))
     return model, history
 
 
@@ -78,7 +78,7 @@ def faces_vae(run, images, latent=32, beta=1.0, batch_size=32, lr=None, epochs=N
     settings = {"latent": latent, "beta": beta, "lr": lr, "batch_size": batch_size}
     rate = optim.one_cycle(3e-3) if lr is None else lr
     history = trained(run, faces_vae, settings, model, images.train, lr=rate, epochs=epochs,
-                      batch_size=batch_size, held_out=images.test)
+                      batch_size=batch_size, held_out=images.test, what=weighing(beta))
     return model, history
 
 
@@ -91,7 +91,7 @@ def passports_vae(run, faces, latent=24, beta=0.05):
     """
     model = models.dense_vae(faces.shape, (150, 120), latent, run.rng("weights"), beta=beta)
     trained(run, passports_vae, {"latent": latent, "beta": beta}, model, faces.train, epochs=run.pick(12, 2),
-            lr=optim.one_cycle(4e-3), batch_size=50, held_out=faces.test, what="a VAE of faces")
+            lr=optim.one_cycle(4e-3), batch_size=50, held_out=faces.test, what=f"a VAE of faces, {weighing(beta)}")
     return model
 
 
@@ -131,6 +131,11 @@ def gan_players(game, rate=optim.one_cycle(3e-3), readers=()):
     """An optimiser for each player, with a short memory of earlier slopes; readers are the generator's, too."""
     return {"discriminator": optim.Adam(game.discriminator.parameters(), rate, betas=(0.5, 0.99)),
             "generator": optim.Adam([*game.generator.parameters(), *readers], rate, betas=(0.5, 0.99))}
+
+
+def weighing(beta):
+    """What is said before the training of a VAE with that β, where the terms shown do not add up to the loss."""
+    return None if beta == 1 else f"loss = reconstruction + {beta:g} kl"
 
 
 def trained(run, recipe, settings, model, x, *, epochs, **options):

@@ -241,6 +241,12 @@ def test_a_recipe_is_trained_once(tmp_path, capsys):
     assert len(list((tmp_path / "quick" / "recipes").iterdir())) == 1
 
 
+@pytest.mark.parametrize("beta, said", [(1.0, ""), (0.25, "loss = reconstruction + 0.25 kl:\n")])
+def test_where_the_terms_do_not_add_up_to_the_loss_it_is_said(tmp_path, capsys, beta, said):
+    recipes.digits_vae(*prepared(tmp_path), hidden=6, beta=beta)
+    assert capsys.readouterr().out == said
+
+
 @pytest.mark.parametrize("change", [{"latent": 3}, {"epochs": 1}, {"options": ["--seed", "5"]}])
 def test_other_settings_are_another_model(tmp_path, capsys, change):
     ask(tmp_path)

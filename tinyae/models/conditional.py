@@ -48,7 +48,7 @@ class ConditionalVariationalAutoencoder(nn.Module):
         self.given(y).check_examples(x)
 
     def loss(self, x, y, rng):
-        """What training minimises, reconstruction + β KL, and its terms by name."""
+        """What training minimises, reconstruction + β KL, and its terms by name, KL without β."""
         return self.given(y).loss(x, rng)
 
     def sample(self, y, rng):

@@ -105,7 +105,7 @@ class VariationalAutoencoder(nn.Module):
         return x, Gaussian(mean, log_var)
 
     def loss(self, x, rng):
-        """What training minimises, reconstruction + β KL, and its terms by name."""
+        """What training minimises, reconstruction + β KL, and its terms by name, as `elbo` has them: without β."""
         reconstruction, kl = self.elbo(x, rng)
         return reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl}
 
