@@ -226,8 +226,8 @@ def prepared(out, *options):
     return r, r.images(40, 20)
 
 
-def ask(out, *options, latent=2, epochs=2):
-    return recipes.digits_vae(*prepared(out, *options), latent=latent, hidden=6, epochs=epochs)
+def ask(out, *options, latent=2, epochs=2, **more):
+    return recipes.digits_vae(*prepared(out, *options), latent=latent, hidden=6, epochs=epochs, **more)
 
 
 def test_a_recipe_is_trained_once(tmp_path, capsys):
@@ -243,7 +243,7 @@ def test_a_recipe_is_trained_once(tmp_path, capsys):
 
 @pytest.mark.parametrize("beta, said", [(1.0, ""), (0.25, "loss = reconstruction + 0.25 kl:\n")])
 def test_where_the_terms_do_not_add_up_to_the_loss_it_is_said(tmp_path, capsys, beta, said):
-    recipes.digits_vae(*prepared(tmp_path), hidden=6, beta=beta)
+    ask(tmp_path, beta=beta)
     assert capsys.readouterr().out == said
 
 

@@ -36,10 +36,13 @@ class ConditionalVariationalAutoencoder(nn.Module):
         self.encoder, self.decoder, self.latent, self.options = encoder, decoder, latent, options
 
     def given(self, y):
-        """The `VariationalAutoencoder` that it is for examples with these y (N, K), in their order."""
-        y = as_tensor(y)
-        if y.dtype.kind != "f":  # yes and no: integers or booleans
-            y = Tensor(y.data.astype(self.parameters()[0].dtype))
+        """The `VariationalAutoencoder` that it is for examples with these y (N, K), in their order.
+
+        y is taken in the model's precision, whatever its own.
+        """
+        y, dtype = as_tensor(y), self.parameters()[0].dtype
+        if y.dtype != dtype and not y.requires_grad:  # integers or booleans, or float64 as np.eye(K) has it
+            y = Tensor(y.data.astype(dtype))
         networks = Beside(self.encoder, y), Beside(self.decoder, y)
         return VariationalAutoencoder(*networks, self.latent, **self.options)
 

@@ -59,8 +59,8 @@ def test_every_draw_of_an_example_keeps_its_y():
     assert bounds.shape == (6,) and np.isfinite(bounds).all()
 
 
-@pytest.mark.parametrize("dtype", [np.int64, bool])
-def test_yes_and_no_may_be_integers_or_booleans(dtype):
+@pytest.mark.parametrize("dtype", [np.int64, bool, np.float64])
+def test_y_is_taken_in_the_precision_of_the_model(dtype):
     model, (x, y) = dense(), examples()
     whole = model.loss(Tensor(x), Tensor(y.astype(dtype)), rng())[0]
     assert whole.dtype == np.float32 and whole.item() == model.loss(Tensor(x), Tensor(y), rng())[0].item()
