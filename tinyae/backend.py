@@ -97,7 +97,7 @@ def check_rng(rng, name):
     """Raise TypeError, which names who asks, unless rng is a generator as NumPy has it."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"{name}: rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
-                        f"from which all that is random is drawn; got {rng!r} ({type(rng).__name__})")
+                        f"not {rng!r} ({type(rng).__name__}): all that is random is drawn from it")
 
 
 def keep_freed_memory():

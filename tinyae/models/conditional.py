@@ -64,14 +64,15 @@ class Beside(nn.Module):
 
     def __init__(self, network, y):
         if y.ndim != 2:
-            raise ValueError("expected a row of numbers for each example, y (N, K), not the shape "
-                             f"{y.shape}; labels are given as rows with a single 1: np.eye(10, dtype=int)[labels]")
+            raise ValueError("ConditionalVariationalAutoencoder: expected a row of numbers for each example, "
+                             f"y (N, K), got the shape {y.shape}; labels are given as rows with a single 1: "
+                             "np.eye(10, dtype=int)[labels]")
         self.network, self.y = network, y
 
     def __call__(self, x):
         n, k = self.y.shape
         if not n or x.shape[0] % n:
-            raise ValueError(f"{x.shape[0]} examples, but y was given for {n}")
+            raise ValueError(f"ConditionalVariationalAutoencoder: expected y for {x.shape[0]} examples, got it for {n}")
         y = ops.concatenate([self.y] * (x.shape[0] // n))
         y = ops.reshape(y, shape=(x.shape[0], *[1] * (x.ndim - 2), k))
         return self.network(ops.concatenate([x, ops.broadcast_to(y, shape=(*x.shape[:-1], k))], axis=-1))
