@@ -17,7 +17,7 @@ __all__ = ["DEVICES", "array_module", "device_module", "device_of", "keep_freed_
            "random_generator", "to_device"]
 
 DEVICES = ("cpu", "gpu")
-INSTALL = "pip install --editable '.[cuda13]' (or cuda12, to match the driver)"
+INSTALL = "pip install 'cupy-cuda13x[ctk]' (or cupy-cuda12x[ctk], to match the driver)"
 
 
 def array_module(*arrays):
