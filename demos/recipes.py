@@ -5,9 +5,9 @@ OUT/recipes/. The file is named after everything that made it: the data, the set
 file and all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale
 model. It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
 
-Of two demos that run side by side both may train a model; the later one goes on from the other's last whole
-epoch, and they write the same numbers. A lock would save no time: the one that waits would wait as long as
-it now trains, on threads of its own.
+Of two demos that run side by side both may train a model; the later one goes on from the last whole
+epoch that it finds, and they write the same numbers. A lock would save no time: the one that waits would
+wait as long as it now trains, on threads of its own.
 """
 
 import hashlib
