@@ -6,6 +6,7 @@ import os
 import re
 import time
 import tracemalloc
+import urllib.error
 import urllib.request
 
 import pytest
@@ -196,6 +197,13 @@ def test_second_mirror_helps(source, servers, cache, answer, message):
     servers[1].offer(FILES)
     assert contents(locate(source, BOTH)) == FILES
     assert held(cache / "toys") == sorted(FILES)
+
+
+def test_a_refusal_is_closed(servers):
+    servers[0].offer(FILES, status=404)
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+        files.fetch(servers[0].address + "one.bin", 4000)
+    assert caught.value.closed
 
 
 def test_no_server(source, servers, cache):
