@@ -21,7 +21,7 @@ from tinyae import training
 
 LECTURES = "L1 L2 L4 L5"
 DATA = ("strokes", "mnist", "fashion", "faces", "cifar10")
-EPOCHS = {"strokes": 20, "mnist": 20, "fashion": 20, "faces": 12, "cifar10": 8, "quick": 2}
+EPOCHS = {"strokes": 14, "mnist": 20, "fashion": 20, "faces": 12, "cifar10": 8, "quick": 2}
 KIND = {"strokes": "digit", "mnist": "digit", "fashion": "garment", "faces": "face", "cifar10": "photograph"}
 COLOURED = {"faces": (10_000, 1_000), "cifar10": (20_000, 2_000)}  # images to train on, and held out
 
