@@ -291,8 +291,8 @@ def begin(module, argv):
     try:
         import matplotlib  # noqa: F401  now, and not after an hour of training
     except ModuleNotFoundError as error:
-        raise RuntimeError(f"the figures need matplotlib, which this Python ({sys.executable}) has not: "
-                           "use that of the virtual environment, .venv/bin/python") from error
+        raise RuntimeError(f"the figures need matplotlib, which this Python ({sys.executable}) has not: use "
+                           "that of the virtual environment, .venv/bin/python, or pip install matplotlib") from error
     name = module.__name__.rpartition(".")[2]
     options = parser(name, module).parse_args(argv)
     return Run(name, options, chosen_epochs(getattr(module, "EPOCHS", None), options))

@@ -215,7 +215,7 @@ def test_programming_errors_keep_their_traceback(tmp_path, monkeypatch):
 
 def test_without_matplotlib_it_is_said_before_any_training(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(RuntimeError, match="need matplotlib, which this Python .* has not: use .*venv"):
+    with pytest.raises(RuntimeError, match="need matplotlib, which .* has not: use .*venv.*, or pip install"):
         run.begin(demo(None), ["--out", str(tmp_path)])
 
 
