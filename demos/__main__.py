@@ -192,6 +192,9 @@ def side_by_side(demos, args, out):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # those that run have got it too: they save what they have, and end
             pool.shutdown(cancel_futures=True)
+        except BrokenPipeError:  # nobody reads on: begin no other
+            pool.shutdown(cancel_futures=True)
+            raise
     for done in tasks:
         if not done.cancelled():
             results[done.result()["demo"]] = done.result()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -324,6 +325,21 @@ def test_after_jobs_that_were_cancelled_nothing_is_begun(ends, house, monkeypatc
     monkeypatch.setattr(program, "side_by_side", lambda demos, args, out: ran)
     status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--jobs", "2")
     assert status == 130 and not commands and "not begun: deep, graph" in capsys.readouterr().out
+
+
+def test_when_nobody_reads_on_no_other_job_is_begun(monkeypatch, tmp_path):
+    began = []
+
+    def run_one(demo, args, out, call):
+        time.sleep(0.01 * len(began))
+        began.append(demo)
+        raise BrokenPipeError  # as of the line that says how it ended
+
+    monkeypatch.setattr(program, "run_one", run_one)
+    monkeypatch.setattr(program, "as_completed", lambda tasks: tasks[:1])
+    with pytest.raises(BrokenPipeError):
+        program.side_by_side(range(50), types.SimpleNamespace(jobs=1), tmp_path)
+    assert len(began) < 50
 
 
 def test_what_a_job_says_is_kept():
