@@ -3,7 +3,6 @@
 It is made anew whenever a demo has ended, from what lies in OUT. It needs no network and no script.
 """
 
-import json
 import os
 import re
 import struct
@@ -16,8 +15,8 @@ from demos.results import VERDICTS, asked, duration, number, plural, read, summa
 
 TITLE = "What the lectures claim, measured"
 LECTURES = {
-    "L1": "Autoencoders and representation learning",
-    "L2": "PCA, deep and variational autoencoders",
+    "L1": "Autoencoders and Representation Learning",
+    "L2": "Autoencoders and Deep Representation Learning",
     "L3": "Notes on Deep Learning, chapter 14",
     "L4": "Deep representations and deep generative models",
     "L5": "Representation learning, convolutional and variational autoencoders",
@@ -171,12 +170,22 @@ def mark(held):
 
 def pair(key, value):
     """One of the other numbers that a demo wrote down; a long list of them stays in the file."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        text = typeset(number(value))
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        text = escape(text) if len(text) <= 100 else "…"
-    return f"<dt>{escape(key.replace('_', ' '))}</dt> <dd>{text}</dd>"
+    text = short(value)
+    return f"<dt>{escape(key.replace('_', ' '))}</dt> <dd>{text if len(text) <= 120 else '…'}</dd>"
+
+
+def short(value):
+    """A number to three digits, lists and tables of numbers without JSON's signs, and text as it is."""
+    if isinstance(value, dict):
+        return "; ".join(f"{escape(key.replace('_', ' '))}: {inner(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(inner, value))
+    return escape(str(value)) if isinstance(value, (str, bool)) else typeset(number(value))
+
+
+def inner(value):
+    """What is in a list or a table: lists and tables in brackets."""
+    return f"({short(value)})" if isinstance(value, (dict, list)) else short(value)
 
 
 def address(folder, part):
@@ -208,11 +217,16 @@ h3 { font-size: 1.35rem; margin: 0; max-width: 44rem; }
 p { margin: .5rem 0; }
 a { color: inherit; text-decoration-color: #aaa; text-underline-offset: .2em; }
 a:hover, a:focus-visible { text-decoration-color: currentColor; }
+:focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 code { font: .82em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 nav { columns: 15rem; column-gap: 2.5rem; margin: 2rem 0; }
 nav section { break-inside: avoid; margin-bottom: 1.1rem; }
 nav ul { list-style: none; margin: .1rem 0 0; padding: 0; font-size: .95rem; }
-nav li { display: flex; justify-content: space-between; align-items: baseline; }
+nav li { display: flex; gap: .5rem; justify-content: space-between; align-items: baseline; }
+nav a, .name a { display: inline-block; min-width: 1.5rem; line-height: 1.5rem; }
+nav li a { flex: 1; }
+nav a:focus-visible { outline-offset: 0; }
+p a { padding: .3rem 0; }
 .tally, .name, .facts, .says p, .value p, .held, .did-not-hold, .not-judged, details, footer {
   font-family: system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif;
   font-size: .8125rem; color: var(--soft); }
@@ -233,12 +247,14 @@ sup { line-height: 0; font-size: .75em; }
 .did-not-hold { color: #a33a00; font-weight: bold; }
 pre { margin: 1rem 0; padding: .5rem .8rem; background: #f4f4f4; white-space: pre-wrap; user-select: all; }
 details { margin: 1rem 0; }
+summary { padding: .2rem 0; cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.25rem; }
 dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 footer { margin-top: 4rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 @media (max-width: 40rem) {
   body { padding-top: .75rem; font-size: 1rem; }
   h1 { font-size: 1.8rem; }
+  nav li a { line-height: 2rem; }
   .claims li { grid-template-columns: 1fr auto; }
   .says { grid-row: 2; grid-column: 1 / 3; }
   .value p { display: inline; }

@@ -114,9 +114,9 @@ def draw_triples(run, images, moved, before, after, fooled, count=3):
         for axes, sign in ((row[1], "+"), (row[2], "=")):
             axes.text(-0.09, 0.5, sign, transform=axes.transAxes, fontsize=18, ha="center", va="center")
     fig.supxlabel("noise: brown pixels become darker, green ones brighter", fontsize=11)
-    run.save(fig, "triples.png", "rows of three pictures: a digit that the classifier reads rightly, a "
-             "pattern of noise drawn ten times as strong as it is, and the two added up, which look like the "
-             "first and are misread with confidence")
+    run.save(fig, "triples.png", "rows of three pictures: a digit, a pattern of noise drawn ten times as "
+             "strong as it is, and the two added up, with what the classifier makes of the first and the "
+             "last")
 
 
 def draw_curves(run, accuracy):
@@ -129,5 +129,5 @@ def draw_curves(run, accuracy):
              xlim=(-0.003, STEPS[-1]), ylim=(0, 1.03))
     figures.curves(axes, STEPS, accuracy)
     axes.axvline(EPSILON, color=figures.COLOURS[9], linewidth=1, linestyle=":")
-    run.save(fig, "accuracy.png", "three curves of accuracy over ε: along the gradient it falls at once; "
-             "after training on such images it falls later; with random signs it hardly falls")
+    run.save(fig, "accuracy.png", "three curves of accuracy over ε: along the gradient, the same after "
+             "training on such images, and with random signs")

@@ -129,8 +129,7 @@ def draw_samples(run, images, sharp):
                          f"{sharp['VAE']:.2f}, of a GAN's {sharp['GAN']:.2f}")
     for axes, (name, x) in zip(fig.subplots(1, 3), images.items()):
         figures.show_images(axes, x[:64], 8, f"{name}: {sharp[name]:.2f}")
-    run.save(fig, "samples.png", "three sheets of digits: the VAE's are soft at their edges, held-out digits and "
-             "the GAN's are crisp")
+    run.save(fig, "samples.png", "three sheets of digits: the VAE's, held-out ones and the GAN's")
 
 
 def draw_toy(run, both, answers, away):
@@ -143,5 +142,5 @@ def draw_toy(run, both, answers, away):
                          f"the game {near:.2f} from one of them")
     for axes, (name, x) in zip(fig.subplots(1, 3, width_ratios=(2, 1, 3)), sheets.items()):
         figures.show_images(axes, x, len(x), name)
-    run.save(fig, "toy.png", "a seven that leans left and one that leans right; a blurred seven, the mean of "
-             "both; and three answers of the game, each of which is one of the two")
+    run.save(fig, "toy.png", "a seven that leans left and one that leans right; the answer of least squared "
+             "error; and three answers of the game")

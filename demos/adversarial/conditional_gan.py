@@ -115,11 +115,12 @@ def judge(claim, accuracy, own, variety, likeness):
 
 def draw(run, samples, accuracy, own):
     """samples: (digits, styles, H, W, C). A row for each style, a column for each digit."""
-    fig = figures.figure(6.5, 6, f"Of what it is asked for, {accuracy:.0%} is recognised as that digit;\n"
+    fig = figures.figure(6.5, 6.5, f"Of what it is asked for, {accuracy:.0%} is recognised as that digit;\n"
                          f"of held-out digits {own:.0%}")
     axes = fig.subplots()
     figures.show_images(axes, samples[:, :8].swapaxes(0, 1).reshape(-1, *samples.shape[2:]), KINDS)
     side = samples.shape[3] + 1
     axes.set(xticks=side * np.arange(KINDS) + side / 2, xticklabels=range(KINDS), xlabel="asked for",
              ylabel="each row with noise of its own, the same for all digits")
-    run.save(fig, "asked.png", "drawn digits in a grid: in each column one digit, in each row one hand")
+    run.save(fig, "asked.png", "drawn digits in a grid: a column for each digit asked for, a row for each "
+             "draw of the noise")

@@ -121,8 +121,8 @@ def draw(run, p, q, d, best, there, worth, optimum):
     below.set(xlabel="x", ylabel="d(x)", xlim=(-5, 6), ylim=(0, 1.05))
     below.set_title(f"value of the game {worth:.3f}, at best −ln 4 + 2 JSD = {optimum:.3f} nats", fontsize=11)
     below.legend(fontsize=10, loc="upper right")
-    run.save(fig, "discriminator.png", "above, a density with two humps and a wide Gaussian; below, the trained "
-             "discriminator on top of p / (p + q), high at the humps and low between and beside them")
+    run.save(fig, "discriminator.png", "above, a density with two humps and a wide Gaussian; below, the "
+             "trained discriminator and p / (p + q)")
 
 
 def draw_slopes(run, slopes):
@@ -133,5 +133,5 @@ def draw_slopes(run, slopes):
     axes.set(xlabel="distance of the generator from the data, in standard deviations",
              ylabel="size of the generator's gradient")
     axes.margins(x=0.12)
-    run.save(fig, "saturation.png", "two curves over distance: the gradient of the usual loss grows, that of the "
-             "game's value rises and falls back to zero")
+    run.save(fig, "saturation.png", "two curves over distance: the size of the gradient of the usual loss, "
+             "and of the game's value")

@@ -161,13 +161,13 @@ def draw_points(run, points, modes, near):
             axes.set_title(f"step {part * steps:,}: {modes[name][part]} of 8 modes,\n"
                            f"{near[name][part]:.0%} of the points near one", fontsize=11)
         row[0].set_ylabel(name, fontsize=12)
-    run.save(fig, "points.png", "points of the generator over the training: above without R1, on few of "
-             "eight circles, below with R1, on more of them")
+    run.save(fig, "points.png", "points of the generator among eight circles, at five times in the "
+             "training: above without R1, below with it")
 
 
 def draw_discriminator(run, d, best, weight, error, blind):
     """The trained discriminator and the formula, where there is data."""
-    fig = figures.figure(10.5, 5, "A discriminator that has seen samples only differs from p / (p + q) by "
+    fig = figures.figure(10.5, 5.2, "A discriminator that has seen samples only differs from p / (p + q) by "
                          f"{error:.3f} on average;\nto answer ½ everywhere, by {blind:.3f}")
     there = weight / CELL > 0.01
     panels = fig.subplots(1, 2)
@@ -178,5 +178,5 @@ def draw_discriminator(run, d, best, weight, error, blind):
         axes.set_title(name, fontsize=11)
         axes.set(xlabel="x₁", ylabel="x₂")
     fig.colorbar(picture, ax=panels, label="the chance that a point is real", shrink=0.8)
-    run.save(fig, "discriminator.png", "two maps of the plane, alike: high at the data's modes, where the "
-             "generator's points are too few, low between them, blank where there is neither")
+    run.save(fig, "discriminator.png", "two maps of the plane, blank where there are no points: p / (p + "
+             "q), and the trained discriminator")

@@ -142,8 +142,8 @@ def draw_copies(run, images, copies, pixels):
                            {"held-out images": images} | {
                                f"{name}: the ball is off by {pixels[name]:.1f} pixels": x
                                for name, x in copies.items()}, columns=8)
-    run.save(fig, "copies.png", "rows of scenes with a robot and a small ball: the images; copies without a "
-             "ball; the same with untrained features; copies with the ball and a robot with blurred arms")
+    run.save(fig, "copies.png", "rows of scenes with a robot and a small ball: the images, and their copies "
+             "by squared error, by untrained features and by a discriminator's")
 
 
 def draw_errors(run, errors, guess):
@@ -158,5 +158,5 @@ def draw_errors(run, errors, guess):
              ylabel="share of the scenes within it", xlim=(0, within[-1]), ylim=(0, 1.03))
     figures.curves(axes, within, share, label=False)
     axes.legend(loc="lower right", frameon=False)
-    run.save(fig, "errors.png", "curves that rise with distance: with a discriminator's features nearly all "
-             "balls are in place, with the other two losses they are no nearer than the middle is")
+    run.save(fig, "errors.png", "share of the scenes whose ball is within a distance of its place, over "
+             "that distance, for three losses and for the middle of the image")

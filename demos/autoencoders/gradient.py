@@ -68,5 +68,5 @@ def draw(run, gradients, formulas, apart):
         axes.set_title(f"{name}\n(largest relative difference {apart[name]:.0e})", fontsize=11)
         axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
-    run.save(fig, "gradient.png", "three panels in which the engine's gradient against the formula "
-             "x̂ - x lies on a line")
+    run.save(fig, "gradient.png", "three panels: the engine's gradient against the formula x̂ - x, and the "
+             "line on which they are equal")

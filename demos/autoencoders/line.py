@@ -50,5 +50,5 @@ def draw(run, x, copies, direction, axis, angle):
                   markersize=5, markevery=[0], label=None if i else "x, and the way to its reconstruction")
     axes.set(xlabel="x₁", ylabel="x₂", aspect="equal", xlim=(-3.6, 3.6), ylim=(-2.6, 2.6))
     axes.legend(loc="lower right", fontsize=9)
-    run.save(fig, "line.png", "points in the plane, the first principal axis and the decoder's direction "
-             "on top of it, and nine points with lines to their reconstructions on it")
+    run.save(fig, "line.png", "points in the plane, the first principal axis and the decoder's direction, "
+             "and nine points with lines to their reconstructions")

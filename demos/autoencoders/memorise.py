@@ -108,8 +108,8 @@ def draw_capacity(run, errors, errors_many, many):
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     fig.legend(loc="outside lower center", ncols=2, frameon=False)
-    run.save(fig, "capacity.png", "error over the width of the network: on the training images it falls to 0, "
-             "on new ones it rises above that of the mean image; with many training images the two are equal")
+    run.save(fig, "capacity.png", "error over the width of the network, on the training images and on new "
+             "ones, after training on few images and on many")
 
 
 def draw_index(run, model, known, test, answers, to_known):
@@ -131,8 +131,9 @@ def draw_index(run, model, known, test, answers, to_known):
     draw_line(line, codes[:, 0])
     for axes, row in zip(strips, rows):
         draw_strip(axes, *row) if row else axes.axis("off")
-    run.save(fig, "index.png", "twenty training images joined to their places on a line, their reconstructions, "
-             "what lies between them; new images, which come back as training images")
+    run.save(fig, "index.png", "twenty training images joined to their places on a line, their "
+             "reconstructions, and what lies between them; new images, their reconstructions, and the "
+             "training images nearest to these")
 
 
 def draw_line(axes, places):

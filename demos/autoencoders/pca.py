@@ -82,5 +82,5 @@ def draw(run, axes, weight, found, angle):
                          f"{axes.shape[1]} dimensions\nof the space of digits (largest angle {angle:.2f}°)")
     for panel, (title, columns) in zip(fig.subplots(len(rows), 1), rows.items()):
         figures.show_signed_images(panel, columns.T[:count], count, np.abs(axes).max(), title)
-    run.save(fig, "pca.png", "three rows of digit-like patterns: principal axes, the decoder's weights, which "
-             "look different, and the principal axes of its reconstructions, which look like the first row")
+    run.save(fig, "pca.png", "three rows of digit-like patterns: principal axes, the decoder's weights, and "
+             "the principal axes of its reconstructions")

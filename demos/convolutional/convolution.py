@@ -112,6 +112,6 @@ def draw_images(run, x, w, down, up, rest, share):
     for (i, j), entry in np.ndenumerate(16 * w.squeeze()):
         every[1].text(j, i, f"{entry:.0f}".replace("-", "−"), ha="center", va="center",
                       color="white" if abs(entry) > 2 else "black")
-    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, at "
-             "half the size, which shows the digit's horizontal edges; its transpose, again at the digit's "
-             "size, but only edges; and the digit less the best multiple of that, still a digit")
+    run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, "
+             "at half the size; its transpose, again at the digit's size; and the digit less the best "
+             "multiple of that")

@@ -86,7 +86,7 @@ def draw_copies(run, images, copies, errors, size):
     fig = figures.pictures(f"A {kind} from {size} numbers: the autoencoder's error is "
                            f"{ratio(errors['autoencoder'], errors['PCA']):.2f} of PCA's", rows)
     run.save(fig, "reconstructions.png", "a row of images never seen, and below it the copies that the "
-             "autoencoder and PCA make of them, which lack their finest details")
+             "autoencoder and PCA make of them")
 
 
 def draw_kept(run, kept, size):
@@ -104,5 +104,5 @@ def draw_kept(run, kept, size):
     axes.set(xlabel="R² of a linear regression on the code, for faces never seen", xlim=(0, 1))
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
-    run.save(fig, "kept.png", "bars for each factor of a face, from those that both codes tell nearly "
-             "perfectly, such as the hat, to the length of the nose, which neither tells")
+    run.save(fig, "kept.png", "bars for each factor of a face: how well it can be told from the code of the "
+             "autoencoder and from that of PCA")

@@ -22,11 +22,6 @@ FLOOR = "floor: matrix products and Adam"
 CLOSED = "tinyae, closed form"
 
 
-def library(contender):
-    """The library that a contender is written in: tinyae, the step by hand and the floor are NumPy's."""
-    return "PyTorch" if contender.startswith("PyTorch") else "NumPy"
-
-
 # --- how each makes a step -----------------------------------------------------------------------
 
 def tinyae_step(model, batch, device, rng):
@@ -266,3 +261,8 @@ CASES = {
         "PyTorch, torch.func": torch_contractive(all_by_functions),
         "PyTorch, double backward": torch_contractive(all_by_double_backward)}),
 }
+
+
+def built(case, contender, device):
+    """The step of that contender, on a batch of random pixels."""
+    return CASES[case].contenders[contender](np.random.default_rng(0).random((BATCH, 784), np.float32), device)

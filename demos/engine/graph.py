@@ -90,7 +90,8 @@ def arrows(boxes):
     home = {id(t): box.label for box in boxes for t in box.tensors}
     for box in boxes:
         waiting = [s for t in box.tensors for s in sources(t)]
-        found = [home[id(s)] for s in waiting if id(s) in home]
+        first = {home[id(s)]: s for s in reversed(waiting) if id(s) in home}  # of a box: of W and b, W
+        found = [home[id(s)] for s in waiting if any(s is t for t in first.values())]
         while waiting:
             s = waiting.pop()
             if id(s) not in home:

@@ -90,8 +90,8 @@ def draw_equation(run, result):
         for axes, image, name in zip(row, images, names):
             figures.show_images(axes, image[None], 1, name)
         row[0].set_ylabel(f"as {where}", fontsize=12)
-    run.save(fig, "equation.png", "the mean of faces with glasses, minus that of faces without, plus a face: "
-             "as codes they add up to that face with glasses, as pixels a ghost of glasses lies over it")
+    run.save(fig, "equation.png", "the mean of faces with glasses, minus that of faces without, plus a "
+             "face, and what they add up to: above as codes, below as pixels")
 
 
 def draw_faces(run, results):
@@ -106,5 +106,5 @@ def draw_faces(run, results):
     for place, (name, result) in enumerate(results.items()):
         for axes, (key, title) in zip(table[:, place], rows.items()):
             figures.show_images(axes, result[key][:5], 5, f"{title} {name}")
-    run.save(fig, "faces.png", "five faces each without glasses, smile and hat, and what becomes of them: "
-             "added as codes it sits where the face is; as pixels it is faint and always in the same place")
+    run.save(fig, "faces.png", "five faces each without glasses, smile and hat, and what becomes of them "
+             "when these are added as codes and as pixels")

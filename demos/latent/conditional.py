@@ -142,8 +142,8 @@ def draw_orders(run, model, z, there):
     figures.show_images(axes, made, len(z))
     axes.set_yticks(33 * np.arange(len(ORDERS)) + 16, [",\n".join(order) for order in ORDERS])
     axes.tick_params(length=0)
-    run.save(fig, "orders.png", "six rows of faces with what is written beside the row; down a column the "
-             "skin, the length of the hair and the shape of the face stay")
+    run.save(fig, "orders.png", "six rows of faces with what was asked for beside the row; each column has "
+             "one z")
 
 
 def draw_shares(run, reading, there, moved):
@@ -165,8 +165,8 @@ def draw_shares(run, reading, there, moved):
     right.barh(range(len(moved)), list(moved.values()), 0.6, color=colours)
     right.set_yticks(range(len(moved)), moved)
     right.set(xlabel="spread over the orders / spread over z", ylim=(len(moved) - 0.4, -0.6))
-    run.save(fig, "shares.png", "bars: what was asked for is mostly there; the person moves little with it, "
-             "the pose more, the smile most")
+    run.save(fig, "shares.png", "left, bars: how often what was asked for is there; right, bars: how far "
+             "other factors move with what is asked for")
 
 
 def draw_strangers(run, bare, dressed, truth):

@@ -138,8 +138,8 @@ def draw_gaps(run, gaps, errors):
         axes.set(ylabel=name, ylim=(0, None), xlim=(-0.5, len(values) - 0.5))
         axes.grid(axis="y", alpha=0.3)
         axes.legend(loc="upper left", frameon=False)
-    run.save(fig, "gaps.png", "left: the gap is low for the autoencoder and small β, high for the largest; "
-             "right: so is the squared error")
+    run.save(fig, "gaps.png", "the mutual-information gap, left, and the squared error, right, of an "
+             "autoencoder and of VAEs with three β")
 
 
 def in_order(table):
@@ -163,8 +163,8 @@ def draw_tables(run, typical):
         axes.set_yticks(range(len(FACTORS)), FACTORS)
         axes.set_title(f"{name}: gap {typical[name]['gap']:.2f}", fontsize=11)
     fig.colorbar(picture, ax=fig.axes, shrink=0.8)
-    run.save(fig, "tables.png", "three tables of factors by dimensions in colours: rows of the first two are "
-             "even, those of the third have a bright field each")
+    run.save(fig, "tables.png", "three tables, each cell coloured by the share of a factor's information "
+             "that is in a dimension: of the autoencoder, and of VAEs with a small and a large β")
 
 
 def draw_traversals(run, space, typical):
@@ -182,5 +182,5 @@ def draw_traversals(run, space, typical):
         tells = [f"{FACTORS[of_factors.argmax()]}\n{of_factors.max():.2f}" for of_factors in table.T]
         axes.set_yticks(33 * np.arange(LATENT) + 16, [tells[dimension] for dimension in in_order(table)])
         axes.tick_params(length=0)
-    run.save(fig, "traversals.png", "rows of faces: along each dimension of the autoencoder several things "
-             "change at once, along those of the VAE with a large β fewer")
+    run.save(fig, "traversals.png", "rows of faces, each along one dimension: of the autoencoder, and of "
+             "the VAE with the largest β")

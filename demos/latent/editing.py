@@ -96,7 +96,7 @@ def draw_grid(run, space, smile, pose):
     """A frowning face, turned to one side, and beside it the same with every smile and pose."""
     face = strangers(run, smile=-MOVE, pose=-TURN * MOVE, hat=0, glasses=0)[:1]
     steps = np.stack([a * smile + b * pose for b in STEPS for a in STEPS])
-    fig = figures.figure(7.4, 5.6, "A face that was never seen, edited: degree of smile by head pose")
+    fig = figures.figure(7.4, 6.1, "A face that was never seen, edited: degree of smile by head pose")
     left, right = fig.subplots(1, 2, width_ratios=(1, 2.4))
     figures.show_images(left, face, 1, "the face x")
     figures.show_images(right, space.decode(space.sample(face) + steps), len(STEPS),
@@ -105,8 +105,8 @@ def draw_grid(run, space, smile, pose):
     right.set_xticks(places, names)
     right.set_yticks(places, names)
     right.set(xlabel="a: smile, in ranges", ylabel="b: pose, in ranges")
-    run.save(fig, "grid.png", "a drawn face, and a grid of it: from left to right its frown becomes a smile, "
-             "from top to bottom its head turns, and it stays the same person")
+    run.save(fig, "grid.png", "a drawn face, and a grid of it decoded from z moved along two directions: "
+             "the smile from left to right, the pose from top to bottom")
 
 
 def draw_moves(run, moved, error):
@@ -128,8 +128,8 @@ def draw_moves(run, moved, error):
     axes.set(xlabel="how far the factor moved in the median face, in its ranges")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
-    run.save(fig, "moves.png", "bars of how far each factor moved: along the direction the smile moves far "
-             "and the others hardly, along one dimension it moves less and others more")
+    run.save(fig, "moves.png", "bars of how far each factor moved, along a direction and along one "
+             "dimension alone, with marks for the error of the reading")
 
 
 def write_page(run, model, codes, ways, start):

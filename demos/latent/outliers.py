@@ -132,8 +132,8 @@ def draw_areas(run, unseen, simple):
     axes.set(xlabel="the outliers (a digit: to the model that was trained on digits of the other parity)",
              ylabel="area under the ROC curve", ylim=(0, 1.02))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=3, frameon=False)
-    run.save(fig, "areas.png", "bars of how well three scores find each digit as an outlier; for ones, "
-             "half-size digits and blank images the likelihood is worse than blind")
+    run.save(fig, "areas.png", "bars of how well three scores find outliers: each digit, half-size digits "
+             "and blank images")
 
 
 def draw_likelihoods(run, log_p, images):
@@ -158,5 +158,5 @@ def draw_likelihoods(run, log_p, images):
     axes.set(xlabel="ln p(x), in nats", ylim=(len(rows) - 0.5, -0.5),
              xlim=(np.quantile(np.concatenate(values), 0.01), 0))
     axes.grid(axis="x", alpha=0.3)
-    run.save(fig, "likelihoods.png", "ln p(x) of five kinds of images: unseen digits lie below known ones, "
-             "but ones, half-size digits and a blank image lie above them")
+    run.save(fig, "likelihoods.png", "ln p(x) of five kinds of images: held-out even digits, odd ones but "
+             "the one, ones, even digits at half their size, and a blank image")

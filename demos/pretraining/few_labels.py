@@ -122,5 +122,5 @@ def draw(run, found):
         axes.errorbar(COUNTS, np.mean(way, axis=1), np.std(way, axis=1) / len(way[0]) ** 0.5,
                       fmt="none", capsize=3, color=figures.COLOURS[colour])
     figures.curves(axes, COUNTS, means, colours=colours)
-    run.save(fig, "accuracy.png", "accuracy over the number of labelled examples of each digit: all rise, "
-             "those on codes above that on pixels where there are ten")
+    run.save(fig, "accuracy.png", "accuracy over the number of labelled examples of each digit, on pixels "
+             "and on codes, and of networks trained with labels alone and with both losses")

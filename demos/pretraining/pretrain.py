@@ -137,8 +137,8 @@ def draw(run, accuracy):
     axes.set(xticks=LABELS, xticklabels=LABELS, ylabel="held-out digits named rightly",
              xlabel=f"labels ({REPETITIONS} draws of them, ± 1 standard deviation)")
     axes.minorticks_off()
-    run.save(fig, "labels.png", "accuracy rises with the number of labels for all but random sigmoid "
-             "layers by plain descent, which stay at chance; networks of pre-trained layers lead where labels are few")
+    run.save(fig, "labels.png", "accuracy over the number of labels, of networks of pre-trained layers of "
+             "three kinds and of networks from random weights")
 
 
 def draw_features(run, stacks):

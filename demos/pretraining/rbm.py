@@ -104,5 +104,5 @@ def draw(run, curves, entropy, patterns, made, best):
     left.set(xlabel="passes through the data", ylabel="−E ln p(v), exact (nats)")
     for axes, images, title in zip(sheets, (patterns, made), ("all 30 patterns", f"30 that {best}'s draws")):
         figures.show_images(axes, images, 5, title)
-    run.save(fig, "likelihood.png", "left: minus the exact log-likelihood falls over training towards the data's "
-             "entropy, for three ways of training; right: the patterns, and those that the machine draws")
+    run.save(fig, "likelihood.png", "left: minus the exact log-likelihood over training, for three ways of "
+             "training, and the data's entropy; right: the patterns, and those that the machine draws")

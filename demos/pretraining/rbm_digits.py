@@ -130,8 +130,8 @@ def draw_features(run, machine, wrong):
     right.set_yticks([height * (i + 0.5) for i in range(len(shown))],
                      ["noise", *(f"{n} step{'s' * (n > 1)}" for n in STEPS)])
     right.tick_params(length=0)
-    run.save(fig, "features.png", "left: weights of hidden units, strokes and spots; right: ten columns of "
-             "images that turn from noise into digits")
+    run.save(fig, "features.png", "left: weights of hidden units; right: ten columns of images, chains of "
+             "Gibbs sampling that begin with noise")
 
 
 def draw_samples(run, sheets, looks):

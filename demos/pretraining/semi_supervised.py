@@ -160,8 +160,9 @@ def draw(run, worlds, guesses, accuracy, means):
         axes.minorticks_off()
         if name == "humps":
             axes.legend(frameon=False, fontsize=10, loc="lower right")
-    run.save(fig, "worlds.png", "above, a density with three humps, where with unlabelled examples one label "
-             "of each gives nearly the best accuracy; below, a uniform one, where labels alone are better")
+    run.save(fig, "worlds.png", "above, a density with three humps, below, a uniform one, with the kinds "
+             "that classifiers name along it; beside each the accuracy over the number of labels, with "
+             "unlabelled examples and without")
 
 
 def draw_world(axes, x, y, truth, guesses):

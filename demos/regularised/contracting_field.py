@@ -85,5 +85,5 @@ def draw(run, x, denoiser, contractive, apart):
         axes.set_title(title, fontsize=11)
     fig.axes[0].set_ylabel("x₂")
     fig.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    run.save(fig, "fields.png", "three panels of arrows that point to a ring of data, longer further away "
-             "from it: by denoising, by contraction and of the optimal denoiser, hard to tell apart")
+    run.save(fig, "fields.png", "three panels of arrows about a ring of data: by denoising, by contraction "
+             "and of the optimal denoiser")

@@ -78,5 +78,5 @@ def draw(run, values):
     axes.text(0.62 * size, 1.1, "stretched", ha="right", va="bottom", fontsize=11)
     axes.text(0.98 * size, 0.9, "contracted", ha="right", va="top", fontsize=11)
     axes.legend(loc="upper right", title="mean, and 10 % to 90 % of held-out images")
-    run.save(fig, "spectrum.png", "singular values from the largest to the smallest on a logarithmic scale: "
-             "with the penalty the curve starts above 1 and is below it almost everywhere")
+    run.save(fig, "spectrum.png", "singular values from the largest to the smallest on a logarithmic scale, "
+             "with the penalty and without it")

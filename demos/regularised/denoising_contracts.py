@@ -147,5 +147,5 @@ def draw(run, measured):
     axes.set(xscale="log", xlim=(1.2, 0.0008), xlabel="σ, the size of the noise, falling to the right",
              ylim=(0, None), ylabel="what noise adds to the loss / σ²‖∂r/∂x‖²")
     axes.grid(alpha=0.3)
-    run.save(fig, "losses.png", "what noise adds to the loss over σ² times the penalty, as σ falls: the "
-             "curve of the trained network comes to 1, that of the untrained one to a limit of its own")
+    run.save(fig, "losses.png", "what noise adds to the loss over σ² times the penalty, as σ falls: curves "
+             "of a trained and of an untrained network, and a line at 1")

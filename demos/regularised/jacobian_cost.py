@@ -123,4 +123,4 @@ def draw(run, over_codes, over_depth):
         figures.curves(axes, list(times), {name: [1e3 * t[name] for t in times.values()] for name in deep},
                        colours=(6, 3, 0, 4), label=axes is panels[1])
     run.save(fig, "time.png", "milliseconds over code size and over depth on a logarithmic scale: the exact "
-             "penalty far above the three others, and rising with the code's size")
+             "penalty and three other ways")

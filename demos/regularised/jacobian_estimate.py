@@ -122,5 +122,5 @@ def draw(run, encoder, batch):
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
-    run.save(fig, "estimate.png", "estimates over the exact penalty against the number of probes: a cloud "
-             "round 1 that narrows between two dashed curves")
+    run.save(fig, "estimate.png", "estimates over the exact penalty against the number of probes, round 1, "
+             "with two dashed curves at two standard deviations")

@@ -92,5 +92,5 @@ def draw(run, rate, penalty, minus_log, constant):
     both.set(xlabel="the penalty λ Σ |h| (nats)", ylabel="-ln p(h) (nats)", ylim=(0, None))
     both.set_title(f"Always {(minus_log - penalty).mean():.3f} nats apart", fontsize=11)
     both.legend(fontsize=9, frameon=False, loc="lower right")
-    run.save(fig, "laplace.png", "the Laplace density, more pointed than a Gaussian; -ln of both, a V and a "
-             "parabola; -ln of the prior against the penalty, points on a line of slope 1")
+    run.save(fig, "laplace.png", "the Laplace density and a Gaussian; -ln of both, a V and a parabola; -ln "
+             "of the prior against the penalty, and a line of slope 1")

@@ -151,5 +151,5 @@ def draw(run, active, rows, results, labels):
         figures.show_signed_images(parts, rows[name][most].reshape(-1, 28, 28), 8, 0.3)
         parts.set_xlabel(f"decoder rows of the {len(most)} most used units\n"
                          "(green adds ink, brown removes it)")
-    run.save(fig, "l1.png", "with the penalty few units are active for an image, in blocks of one digit, "
-             "and their decoder rows are strokes; without it nearly all are, and the rows look like noise")
+    run.save(fig, "l1.png", "above with the penalty, below without it: black marks where a unit is active "
+             "for an image, in the order of the digits, and the decoder rows of forty units")

@@ -124,7 +124,8 @@ def draw_dictionary(run, atoms, codes):
     fig = figures.figure(7, 7.6, f"The dictionary: of {len(atoms)} atoms, the {len(shown)} used most\n"
                          "(green adds ink, brown takes it away)")
     figures.show_signed_images(fig.subplots(), shown, 10, np.abs(shown).max() / 2)
-    run.save(fig, "dictionary.png", "a hundred atoms: whole digits, strokes and parts of digits")
+    run.save(fig, "dictionary.png", "a hundred atoms of the dictionary, brown where negative, blue-green "
+             "where positive")
 
 
 def draw_copies(run, images, copies, codes, errors):
@@ -135,7 +136,7 @@ def draw_copies(run, images, copies, codes, errors):
     fig = figures.pictures("A digit as a sum of few atoms: the code that inference finds,\n"
                            "and the one that the encoder predicts", rows)
     run.save(fig, "reconstructions.png", "a row of held-out digits, and two rows of sums of atoms: from the "
-             "inferred code nearly the same digits, from the predicted one slightly more blurred")
+             "inferred code and from the predicted one")
 
 
 def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
@@ -162,5 +163,5 @@ def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
              ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(loc="center right", frameon=False)
-    run.save(fig, "time.png", "the objective over the time that inference has had: a falling curve; the "
-             "encoder, a star below its beginning, is nearly as low as its end")
+    run.save(fig, "time.png", "the objective over the time that inference has had, as a curve; a star for "
+             "the encoder, and a dashed line for the code 0")

@@ -92,5 +92,5 @@ def draw(run, rho, codes, results):
     every.set_title("The activations h of all units for all held-out digits", fontsize=11)
     for axes in (means, every):
         axes.legend(fontsize=10, frameon=False)
-    run.save(fig, "kl.png", "histograms: with the penalty all mean activations stand at ρ, without it around "
-             "a half; below, the activations, most of them near 0 with the penalty and anywhere without it")
+    run.save(fig, "kl.png", "histograms with the penalty and without it: above of mean activations, with a "
+             "line at ρ, below of the activations")

@@ -135,4 +135,4 @@ def draw(run, x, line, reach, sigma, points, fields, cosines, lengths):
         axes.set_title(says[name], fontsize=11)
     fig.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     run.save(fig, "vector_field.png", f"arrows round a {run.options.manifold} in the plane: with noise in "
-             "training they all lead to it, without they are too short to see")
+             "training and without")

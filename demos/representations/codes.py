@@ -175,8 +175,7 @@ def draw_codes(run, codes, labels, active):
         axes.set_title(titles[name], fontsize=11)
         axes.set(yticks=np.arange(0.5, 20, 4), yticklabels=range(0, 10, 2), ylabel="digit", xticks=[])
     axes.set_xlabel("120 units, those that are most active for these images first (black: active)")
-    run.save(fig, "codes.png", "codes of twenty digits as rows: the local one has one dark cell in each, the "
-             "dense one is grey all over, the sparse one has some dark cells in each row")
+    run.save(fig, "codes.png", "codes of twenty digits as rows: a local, a dense and a sparse one")
 
 
 def draw_accuracy(run, found, few):
@@ -196,8 +195,8 @@ def draw_accuracy(run, found, few):
         axes.annotate("chance", (x[2], chance[2]), (0, -12), textcoords="offset points", color="grey")
         figures.curves(axes, x, {name: np.mean(each, axis=1) for name, each in accuracy.items()},
                        colours=list(COLOURS.values()))
-    run.save(fig, "accuracy.png", "accuracy over the number of examples and over that of digits: sparse "
-             "codes are above dense ones everywhere, local ones need many examples")
+    run.save(fig, "accuracy.png", "accuracy over the number of examples and over that of digits, for local, "
+             "dense and sparse codes")
 
 
 def draw_paths(run, paths, lost):
@@ -211,5 +210,5 @@ def draw_paths(run, paths, lost):
              ylabel="accuracy on the nine others")
     left = {name: np.mean([along(path, share) for path in each], axis=0) for name, each in paths.items()}
     figures.curves(axes, share, left, colours=list(COLOURS.values()), dashed=(CENTRED,))
-    run.save(fig, "interference.png", "accuracy on nine digits over the share of a tenth that is recognised: "
-             "it falls far in the dense code, and hardly in the sparse and the local one")
+    run.save(fig, "interference.png", "accuracy on nine digits over the share of a tenth that is "
+             "recognised, for local, dense and sparse codes")

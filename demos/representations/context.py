@@ -161,8 +161,8 @@ def draw_mixture(run, cosines):
     axes.invert_yaxis()
     axes.set(xlabel=f"cosine with the static vector of “{WORD}”, mean over the words")
     axes.margins(x=0.12)
-    run.save(fig, "mixture.png", "bars of cosines: long ones for cake and for push, lift, shift and turn, shorter "
-             "ones for things, persons, animals and places")
+    run.save(fig, "mixture.png", "bars of cosines of one word's vector with those of other words: the two "
+             "kinds whose meanings it has, things, persons, animals and places")
 
 
 def draw_senses(run, codes, sense, asked, right):
@@ -186,5 +186,6 @@ def draw_senses(run, codes, sense, asked, right):
     axes.axvline(1 / len(SENSES), color="black", linewidth=1, linestyle=":")
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.15), xlabel="right sense (dotted: by chance)")
-    run.save(fig, "senses.png", "left, dots in a plane, those of either sense on a side of their own; right, bars: "
-             "the static vector as good as chance, the set of neighbours better, the vector made with them best")
+    run.save(fig, "senses.png", "left, dots in a plane, a word in its sentences, coloured by its sense; "
+             "right, bars: how often its static vector, the set of its neighbours and a vector made with "
+             "them tell the sense")

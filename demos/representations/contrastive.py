@@ -171,8 +171,8 @@ def draw_accuracy(run, accuracy):
     axes.set_xticks(LABELS, [f"{n:,}" for n in LABELS])
     axes.minorticks_off()
     figures.curves(axes, LABELS, accuracy, dashed=("pixels",), colours=(0, 6, 5, 9))
-    run.save(fig, "accuracy.png", "accuracy over labels: the contrastive code's curve is above those of the "
-             "autoencoder, the VAE and the pixels, most of all with few labels")
+    run.save(fig, "accuracy.png", "accuracy over the number of labels, on the codes of the contrastive "
+             "encoder, the autoencoder and the VAE, and on pixels")
 
 
 def draw_factors(run, read):
@@ -190,5 +190,5 @@ def draw_factors(run, read):
     axes.set_xticks(places, labels)
     axes.set(ylabel="R² of a linear regression on the code", ylim=(0, 1))
     axes.legend(frameon=False, ncols=3, loc="upper right")
-    run.save(fig, "factors.png", "bars of R² for each factor: those that the views change are hardly in the "
-             "contrastive code and are in the codes of the autoencoder and the VAE")
+    run.save(fig, "factors.png", "bars of R² for each factor of a digit, from the codes of the contrastive "
+             "encoder, the autoencoder and the VAE")

@@ -161,8 +161,8 @@ def draw_codes(run, codes, found, binary):
                            for name, share in precision.items()], padding=4)
     right.invert_yaxis()
     right.set(xlim=(0, 1.6), xlabel="precision within a Hamming distance of 2", xticks=np.linspace(0, 1, 6))
-    run.save(fig, "codes.png", "left, outlines of histograms of code numbers: with noise all near 0 and 1, without "
-             "spread out; right, bars of precision, longest with noise, shortest for random hyperplanes")
+    run.save(fig, "codes.png", "left, outlines of histograms of code numbers, with noise and without; "
+             "right, bars of precision with noise, without it, and of random hyperplanes")
 
 
 def draw_found(run, digits, known, asked, numbers, rows=8, columns=11):
@@ -177,8 +177,7 @@ def draw_found(run, digits, known, asked, numbers, rows=8, columns=11):
     axes = fig.subplots()
     figures.show_images(axes, shown or digits.test[:1], columns)
     axes.axvline(digits.shape[1] + 1, color=figures.COLOURS[5], linewidth=3)
-    run.save(fig, "found.png", "rows of digits: on the left a query, then ten images from the table, most of "
-             "the same digit")
+    run.save(fig, "found.png", "rows of digits: on the left a query, then ten images from the table")
 
 
 def draw_times(run, seconds):
@@ -192,5 +191,5 @@ def draw_times(run, seconds):
              xlim=(sizes[0] / 1.5, sizes[-1] * 3))
     figures.curves(axes, sizes, {name: [1e6 * seconds[n][way] for n in sizes]
                                  for way, name in (("scan", "scan"), ("table", "hash table"))})
-    run.save(fig, "time.png", "two lines on logarithmic axes: the scan's rises with the number of items, the hash "
-             "table's far less")
+    run.save(fig, "time.png", "two lines on logarithmic axes: the time of a search over the number of "
+             "items, by a scan and by the hash table")

@@ -161,8 +161,8 @@ def draw_scores(run, scores):
     axes.tick_params(length=0)
     bar = fig.colorbar(picture, label="rank within a column", ticks=range(1, len(scores) + 1))
     bar.ax.invert_yaxis()
-    run.save(fig, "scoreboard.png", "a table of six autoencoders by five measures, each cell coloured by its "
-             "rank in its column: the contractive one is the smoothest, the sparse one the sparsest")
+    run.save(fig, "scoreboard.png", "a table of six autoencoders by five measures, each cell coloured by "
+             "its rank in its column")
 
 
 def draw_pairs(run, images, again, in_pixels, in_code):

@@ -142,5 +142,5 @@ def draw(run, found):
              ylabel="accuracy on held-out digits")
     axes.minorticks_off()
     axes.legend(frameon=False, loc="lower right")
-    run.save(fig, "multitask.png", "accuracy over the number of labels: those with related tasks lie above "
-             "that of the task alone where labels are few; that with slant and thickness does not")
+    run.save(fig, "multitask.png", "accuracy over the number of labels: of the task alone, with related "
+             "tasks, and with tasks that ask for something else")

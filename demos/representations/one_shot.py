@@ -148,8 +148,9 @@ def draw(run, found, people):
               xticks=people, xticklabels=people)
     right.minorticks_off()
     right.legend(frameon=False, loc="lower right")
-    run.save(fig, "accuracy.png", "left, bars: the accuracy with one picture, low in pixels and principal "
-             "components, high in code; right: it grows with the people that the code was learnt from")
+    run.save(fig, "accuracy.png", "left, bars: the accuracy with one picture, in pixels, principal "
+             "components and code; right: that in code over the number of people that the code was learnt "
+             "from")
 
 
 def draw_example(run, new, codes, right):

@@ -133,5 +133,5 @@ def draw(run, found, tasks):
                  ylabel="accuracy in the second task", xlabel="examples of each digit in the second task")
         axes.minorticks_off()
         axes.legend(frameon=False, loc="lower right")
-    run.save(fig, "transfer.png", "accuracy over the number of examples: where images are new, frozen and "
-             "fine-tuned networks are above one from scratch; where the labels are, they are not")
+    run.save(fig, "transfer.png", "accuracy over the number of examples, where images are new and where "
+             "labels are: of networks from scratch, frozen and fine-tuned")

@@ -139,8 +139,8 @@ def draw_cosines(run, facts, cosines, similarity):
             axes.axhline(end - 0.5, color="black", linewidth=0.6)
             axes.axvline(end - 0.5, color="black", linewidth=0.6)
     fig.colorbar(panels[0].images[0], ax=panels, label="cosine of two nouns", shrink=0.8)
-    run.save(fig, "similarity.png", "three square maps of cosines between nouns: one-hot, a bare diagonal; learned "
-             "and table, both with blocks for persons, animals, places and foods, and stripes within them")
+    run.save(fig, "similarity.png", "three square maps of cosines between nouns, in the order of persons, "
+             "animals, places and foods: one-hot, learned, and from the table of facts")
 
 
 def draw_arrows(run, facts, vectors, right, questions):
@@ -163,5 +163,5 @@ def draw_arrows(run, facts, vectors, right, questions):
                  xlim=(1.1 * left - 0.1 * right_end, 1.8 * right_end - 0.8 * left))  # with room for the names
         figures.name_ends(axes, [(*end, " → ".join(pair), figures.COLOURS[colour])
                                  for end, pair in zip(points[:, 1], names)])
-    run.save(fig, "arrows.png", "three planes with nearly parallel arrows: from king to queen as from man to woman, "
-             "from king to prince as from dog to puppy, from each country to its capital")
+    run.save(fig, "arrows.png", "three planes with arrows: from king to queen as from man to woman, from "
+             "king to prince as from dog to puppy, from each country to its capital")

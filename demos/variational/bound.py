@@ -260,8 +260,8 @@ def draw_training(run, truth, trained, x):
     right.set_title("for one x: two standard deviations", fontsize=11)
     right.grid(alpha=0.3)
     right.legend(loc="upper right")
-    run.save(fig, "training.png", "left: the ELBO of two kinds of q rises to ln p(x), one of them stopping "
-             "short; right: the posterior is a tilted ellipse, one q lies on it, the other is upright")
+    run.save(fig, "training.png", "left: the ELBO of two kinds of q over the training, and ln p(x); right: "
+             "the posterior and both q as ellipses")
 
 
 def ellipse(axes, centre, root, **style):
@@ -295,5 +295,5 @@ def draw_ppca(run, model, best, history, x):
     right.set(xlabel="principal axis", ylabel="variance along it", xticks=places, yscale="log")
     right.set_ylim(0.1, None)
     right.legend()
-    run.save(fig, "ppca.png", "left: ln p(x) and the ELBO rise together to the line of the maximum; right: "
-             "the model's variances equal the data's on the first two axes and their mean on the others")
+    run.save(fig, "ppca.png", "left: ln p(x) and the ELBO over the training, and a line at the maximum; "
+             "right: the variances of the model and of the data along the principal axes")

@@ -192,8 +192,8 @@ def draw_planes(run, digits, planes):
         reach = max(3.5, 1.05 * np.quantile(np.abs(plane["codes"]), 0.999))
         top.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         figures.show_images(bottom, plane["samples"][:30], 10, "draws of the prior, decoded")
-    run.save(fig, "planes.png", "codes of held-out digits in three latent planes with a circle for the prior: a "
-             "cloud without order, a wide star around a tiny circle, and clusters that fill the circle")
+    run.save(fig, "planes.png", "codes of held-out digits in three latent planes with a circle for the "
+             "prior: trained on the KL alone, on the reconstruction alone, and on both")
 
 
 def draw_linear(run, variances, spreads):
@@ -208,7 +208,8 @@ def draw_linear(run, variances, spreads):
     axes.grid(alpha=0.3)
     axes.legend(title="dots: trained\nlines: 1 − β / λ, or 0", fontsize=9, loc="upper left",
                 bbox_to_anchor=(1.01, 1))
-    run.save(fig, "linear.png", "dots of trained linear VAEs for five weights lie on the curves 1 - beta / lambda")
+    run.save(fig, "linear.png", "variances of the codes of trained linear VAEs for five weights, as dots, "
+             "and the curves 1 - beta / lambda")
 
 
 def draw_courses(run, courses):
@@ -223,5 +224,5 @@ def draw_courses(run, courses):
         axes.set(xlabel="epoch", ylabel=label)
         axes.grid(alpha=0.3)
     fig.axes[0].legend(fontsize=9)
-    run.save(fig, "decoders.png", "over the epochs the KL term and the number of active dimensions: the weak "
-             "decoder's stay up, the strong decoder's fall to zero, with warm-up later")
+    run.save(fig, "decoders.png", "over the epochs the KL term and the number of active dimensions, for a "
+             "weak and a strong decoder, with warm-up and without")

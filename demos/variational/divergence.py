@@ -138,8 +138,8 @@ def draw_fits(run, log_p, covering, picking):
                       color=figures.COLOURS[colour], ha="center", va="bottom", fontsize=11)
     axes.set(xlim=(-6, 6), ylim=(0, 1), xlabel="z", ylabel="density")
     axes.grid(alpha=0.3)
-    run.save(fig, "directions.png", "a density p with two humps, a wide Gaussian over both, and a narrow one on "
-             "the right hump alone")
+    run.save(fig, "directions.png", "a density p with two humps, and the Gaussians nearest to it by either "
+             "direction of the divergence")
 
 
 def draw_closed_form(run, sampled, table):
@@ -166,5 +166,5 @@ def draw_closed_form(run, sampled, table):
         axes.minorticks_off()
         axes.set(xlabel="m", ylabel="s")
         axes.set_title(title + " in nats", fontsize=11)
-    run.save(fig, "closed_form.png", "left: estimates by sampling scatter round the closed form within their error "
-             "bars; right: contours of KL in both directions, different shapes round the same zero")
+    run.save(fig, "closed_form.png", "left: estimates by sampling, with error bars, about the closed form; "
+             "right: contours of KL in both directions round the same zero")

@@ -217,8 +217,8 @@ def draw_estimates(run, errors, others):
         axes.set_title(title, fontsize=11)
         axes.grid(alpha=0.3)
     fig.axes[0].set_ylabel("|estimate − ln p(x)| (nats),\nmedian and quartiles")
-    run.save(fig, "estimates.png", "errors of estimates of ln p(x) fall with the number of draws; those from the "
-             "prior start at a hundred nats, and with ten latent dimensions stay above ten")
+    run.save(fig, "estimates.png", "errors of estimates of ln p(x) over the number of draws, from the prior "
+             "and from encoders: left with two latent dimensions, right with ten")
 
 
 def draw_plane(run, model, x):
@@ -249,8 +249,8 @@ def draw_plane(run, model, x):
     left.set_title("the latent plane, and the digit x", fontsize=11)
     right.set_title("the posterior from near", fontsize=11)
     right.legend(fontsize=9, loc="upper right")
-    run.save(fig, "plane.png", "a cloud of draws from the prior over the plane and one small spot that is "
-             "the posterior of a digit; from near the encoder's ellipse lies over it")
+    run.save(fig, "plane.png", "left: draws from the prior over the latent plane, and the posterior of a "
+             "digit; right: the posterior from near, with the encoder's ellipse")
 
 
 def draw_bounds(run, bounds, log_p):
@@ -268,5 +268,5 @@ def draw_bounds(run, bounds, log_p):
     axes.set(ylabel="nats per held-out digit")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
-    run.save(fig, "bounds.png", "the bounds for 1, 5 and 50 draws of two models rise towards the dashed lines "
-             "of their ln p(x), which is higher for the model trained on the bound with 5")
+    run.save(fig, "bounds.png", "the bounds for 1, 5 and 50 draws of two models, and dashed lines at their "
+             "ln p(x)")

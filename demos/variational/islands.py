@@ -118,7 +118,8 @@ def draw_steps(run, spaces):
     axes.set(xlabel="share of the way, the steepest steps first", ylabel="share of the change of the picture")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
-    run.save(fig, "steps.png", "two curves above the diagonal, the autoencoder's farther from it than the VAE's")
+    run.save(fig, "steps.png", "share of the change of the picture over share of the way: a curve for the "
+             "autoencoder, one for the VAE, and the diagonal")
 
 
 def draw_holes(run, digits, spaces):

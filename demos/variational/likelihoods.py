@@ -223,9 +223,9 @@ def draw_variances(run, learned, found, lit, held_out):
     right.margins(x=0.15)
     right.set_title("held-out images", fontsize=11)
     right.legend(fontsize=9)
-    run.save(fig, "variances.png", "left: learned variances of pixels lie on the line of equality with their "
-             "mean squared errors; middle: a map of them; right: with variance 1 the error is largest and the KL "
-             "smallest")
+    run.save(fig, "variances.png", "left: learned variances of pixels against their mean squared errors, "
+             "and the line on which they are equal; middle: a map of them; right: bars of squared error and "
+             "KL for four likelihoods")
 
 
 def draw_draws(run, trained, images):
@@ -241,8 +241,8 @@ def draw_draws(run, trained, images):
         tall = images.shape[1] + 1
         axes.set_yticks([tall * (i + 0.5) for i in range(5)], ["held-out x", *trained])
         axes.tick_params(length=0)
-    run.save(fig, "draws.png", "held-out digits and their reconstructions: the means are smooth; the draws are "
-             "speckled for the Bernoulli, hidden in noise for variance 1, and grainy for learned variances")
+    run.save(fig, "draws.png", "held-out digits, and below them their reconstructions by four likelihoods: "
+             "left the means, right draws")
 
 
 def draw_grey(run, logits):

@@ -267,9 +267,9 @@ def draw_variances(run, by_dimension, by_samples, wiggling):
         panels[2].plot(FREQUENCIES, [s["variance"] for s in wiggling[name].values()], ":", color=colour)
     panels[0].plot([], [], color="black", linewidth=1.5, label="closed form")
     panels[0].legend(fontsize=10)
-    run.save(fig, "variance.png", "left and middle: the variance of the score function is far above the "
-             "reparameterised one, more so with more dimensions, with a baseline in between; right: for a "
-             "wiggling f they cross")
+    run.save(fig, "variance.png", "the variance of three estimators of a gradient on logarithmic axes: left "
+             "over the dimensions, middle over the samples averaged, right for a wiggling f over its "
+             "frequency")
 
 
 def draw_training(run, trained, nats, nothing, images):
@@ -291,5 +291,5 @@ def draw_training(run, trained, nats, nothing, images):
     tall = shown.shape[1] + 1
     right.set_yticks([tall * (i + 0.5) for i in range(4)], ["held-out x", *trained])
     right.tick_params(length=0)
-    run.save(fig, "training.png", "left: the held-out loss falls furthest with the reparameterised gradient; "
-             "right: digits and their reconstructions by the three")
+    run.save(fig, "training.png", "left: the held-out loss over the epochs by three estimators of the "
+             "gradient; right: digits and their reconstructions by the three")

@@ -132,8 +132,8 @@ def draw_sheet(run, model, images, codes):
     figures.show_images(right, run.apply(decoded(model), prior_grid(20)), columns=20,
                         title="what the decoder draws at equally likely steps of z₁ and z₂")
     right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5 % to 97.5 %", ylabel="z₂, the same")
-    run.save(fig, "latent.png", f"left: codes of held-out {kind}s in the plane, a cloud for each sort; "
-             "right: images decoded over the plane, changing shape from place to place")
+    run.save(fig, "latent.png", f"left: codes of held-out {kind}s in the plane, coloured by sort; right: "
+             "images decoded over the plane")
 
 
 def draw(run, model, images, samples, history):
@@ -159,7 +159,7 @@ def draw(run, model, images, samples, history):
         last = history[-1]["held_out"]["loss"]
         fig = figures.figure(6, 4, f"Held-out loss after {len(history)} epochs: {last:.1f} nats per image")
         figures.loss_curves(fig.subplots(), history)
-        run.save(fig, "loss.png", "training and held-out loss fall over the epochs")
+        run.save(fig, "loss.png", "training and held-out loss over the epochs")
 
 
 def write_page(run, model, images):

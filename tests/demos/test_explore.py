@@ -244,3 +244,34 @@ def test_size(tmp_path):
     with pytest.raises(ValueError, match=r"would have 8\.4 MB, more than 6: take smaller networks"):
         explore.write(path, networks(2000)[1], **TEXTS)
     assert path.read_bytes() == before
+
+
+def template():
+    """The page's style, the rest of its HTML, and its script."""
+    text = explore.TEMPLATE.read_text(encoding="utf-8")
+    return re.fullmatch(r"(.*?)<script type.*?<script>(.*?)</script>.*", text, re.DOTALL).groups()
+
+
+def test_words_and_the_ring_of_the_focus_stand_out():
+    colours = dict(re.findall(r"--(\w+): (#\w{6});", template()[0]))
+    ring, = re.findall(r":focus-visible { outline: 3px solid (#\w{6});", template()[0])
+    for colour, least in ((colours["text"], 4.5), (colours["soft"], 4.5), (ring, 3), (colours["mark"], 3)):
+        assert contrast(colour, colours["paper"]) >= least and contrast(colour, "#ffffff") >= least
+
+
+def contrast(a, b):
+    """The contrast of two colours as the Web Content Accessibility Guidelines (2.2) define it."""
+    def luminance(colour):
+        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_what_the_script_looks_for_is_there_and_has_a_name():
+    body, script = template()
+    ids = re.findall(r'\bid="(\w+)"', body)
+    assert len(ids) == len(set(ids)) and set(re.findall(r'element\("(\w+)"\)', script)) <= set(ids)
+    for tag in re.findall(r"<[^>]*\brole=[^>]*>", body):
+        assert "aria-label=" in tag, tag

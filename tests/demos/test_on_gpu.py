@@ -8,8 +8,8 @@ import strict_cupy
 from demos import run
 from demos.catalogue import catalogue
 
-# `speed` times a real GPU.
-DEMOS = [demo for name, demo in catalogue().items() if name != "speed"]
+# `speed` and `growth` time a real GPU.
+DEMOS = [demo for name, demo in catalogue().items() if name not in ("speed", "growth")]
 
 
 @pytest.mark.parametrize("demo", DEMOS, ids=[demo.name for demo in DEMOS])

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import struct
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -100,7 +102,7 @@ def test_all_of_a_demo_is_there(tmp_path):
                   "Variational autoencoders divergence ✓ 1 of 1", "What a divergence tells.",
                   "Lectures L1, L2 · 1 min 12 s · strokes · 20 epochs · cpu · seed 3",
                   "✓ held the divergence is never negative kl the least of 1000 0.00012 asked: at least 0",
-                  "test kl 12.3 cells [1, 2] of digits history …", "To play with: the sheet of digits",
+                  "test kl 12.3 cells 1, 2 of digits history …", "To play with: the sheet of digits",
                   "python -m demos divergence --seed 3"):
         assert words in reader.text
     image, = reader.all("img")
@@ -156,7 +158,7 @@ def test_everything_is_escaped(tmp_path):
         pages=[{"file": "explore.html", "title": evil}], measured={evil: evil, "list": [evil]},
         claims=[{**CLAIM, "id": evil, "says": evil, "measured": evil, "held": False}])
     put(tmp_path, demo="bound", chapter=evil)
-    assert read_page(tmp_path).text.count(evil) == 14  # and read_page finds no script element
+    assert read_page(tmp_path).text.count(evil) == 15  # and read_page finds no script element
 
 
 def test_names_of_files_become_addresses(tmp_path):
@@ -261,6 +263,21 @@ def test_numbers(value, text):
 def test_numbers_as_printed():
     assert page.typeset("at least -1e-09 and at most 1.5e+07") == (
         "at least −1 × 10<sup>−9</sup> and at most 1.5 × 10<sup>7</sup>")
+
+
+@pytest.mark.parametrize("value, text", [
+    ("held-out <b>", "held-out &lt;b&gt;"), (-12.3456, "−12.3"), (None, "not a finite number"), (True, "True"),
+    ([1, 2.5], "1, 2.5"), ({"PCA": 28.7493, "held_out": 1e-9}, "PCA: 28.7; held out: 1 × 10<sup>−9</sup>"),
+    ({"error": {"2": 0.5}, "counts": [[1, 0], [0, 1]]}, "error: (2: 0.5); counts: ((1, 0), (0, 1))"),
+])
+def test_other_numbers(value, text):
+    assert page.pair("test_kl", value) == f"<dt>test kl</dt> <dd>{text}</dd>"
+
+
+def test_the_lectures_have_the_titles_of_the_list_of_sources():
+    cited = (Path(page.__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8")
+    titles = re.findall(r'title: (.*)\n    notes: "?(L\d)', cited)
+    assert {short: title for title, short in titles} == page.LECTURES
 
 
 @pytest.mark.parametrize("seconds, text", [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s")])

@@ -19,18 +19,18 @@ class Dense(Module):
         self.bias = initial_bias(self.weight, n_out)
 
     def __call__(self, x):
-        return affine(self, x, self.weight)
+        return _affine(self, x, self.weight)
 
     def __repr__(self):
         return f"Dense({self.weight.shape[0]}, {self.weight.shape[1]})"
 
 
-def affine(layer, x, weight):
+def _affine(layer, x, weight):
     """x W + b with the layer's bias, for x of shape (N, n_in)."""
     if x.ndim != 2 or x.shape[1] != weight.shape[0]:
         raise ValueError(f"{type(layer).__name__}: expected an input of shape (N, {weight.shape[0]}), "
                          f"got {x.shape}")
-    return x @ weight + layer.bias
+    return ops.affine(x, weight, layer.bias)
 
 
 class Tied(Module):
@@ -44,7 +44,7 @@ class Tied(Module):
         self.bias = initial_bias(self.weight, self.weight.shape[0])
 
     def __call__(self, x):
-        return affine(self, x, self.weight.T)
+        return _affine(self, x, self.weight.T)
 
     def __repr__(self):
         return f"Tied({self.weight.shape[1]}, {self.weight.shape[0]})"

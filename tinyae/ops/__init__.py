@@ -10,7 +10,7 @@ from .elementwise import (
     power, relu, sigmoid, sign, sin, softplus, sqrt, subtract, tanh, where,
 )
 from .likelihood import bernoulli_terms, gaussian_kl_terms
-from .matmul import einsum, matmul
+from .matmul import affine, einsum, matmul
 from .patches import (
     avg_pool2d, conv2d, conv_transpose2d, fold, max_pool2d, unfold, upsample_nearest2d,
 )

@@ -22,6 +22,26 @@ matrix_product.defvjp(
 )
 
 
+@primitive
+def affine(x, w, b):
+    """x w + b, for x (N, n), w (n, m) and b (m,): a dense layer.
+
+    The bias is added in the memory of the product, so that one array is kept for the way back, not two.
+    Raises ValueError for other shapes.
+    """
+    if not x.ndim == w.ndim == 2 or w.shape != (x.shape[1], *b.shape):
+        raise ValueError(f"affine: expected x (N, n), w (n, m) and b (m,), not {x.shape}, {w.shape} and {b.shape}")
+    y = x @ w
+    return array_module(y).add(y, b, out=y if b.dtype == y.dtype else None)
+
+
+affine.defvjp(
+    lambda g, y, x, w, b: matrix_product(g, swapaxes(w, axis1=0, axis2=1)),
+    lambda g, y, x, w, b: matrix_product(swapaxes(x, axis1=0, axis2=1), g),
+    lambda g, y, x, w, b: g,  # which the engine sums over the examples
+)
+
+
 def matmul(a, b):
     """NumPy's a @ b: a vector on the left is a row, on the right a column, and its axis goes away.
 

@@ -52,6 +52,9 @@ def test_several_ways_are_one_arrow_and_a_second_use_is_another():
     boxes = [graph.Box("a", [a], 0, 0), graph.Box("b", [b], 0, 1)]
     assert into([*boxes, graph.Box("c", [ops.exp(a) * ops.tanh(a) + b], 1, 0)], "c") == ["a", "b"]
     assert into([*boxes, graph.Box("c", [a * a], 1, 0)], "c") == ["a", "a"]
+    both = [graph.Box("a, b", [a, b], 0, 0)]  # two Tensors of one box in one operation are one way
+    assert into([*both, graph.Box("c", [a * b], 1, 0)], "c") == ["a, b"]
+    assert into([*both, graph.Box("c", [b * b], 1, 0)], "c") == ["a, b", "a, b"]
     assert into([*boxes, graph.Box("c", [a + ops.exp(a)], 1, 0)], "c") == ["a"]
 
 

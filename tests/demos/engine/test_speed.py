@@ -1,15 +1,15 @@
-"""The demo of speed: its processes, its steps and what it makes of their times. No time is judged here."""
+"""The demo of speed: its steps and what it makes of their times. No time is judged here."""
 
 import importlib.util
 import multiprocessing
-import os
 
 import numpy as np
 import pytest
 import strict_cupy
 
 from demos.engine import _contenders, _profile, speed
-from demos.engine._contenders import BY_HAND, CASES, CLOSED, FLOOR, library
+from demos.engine._contenders import BY_HAND, CASES, CLOSED, FLOOR
+from demos.engine._turns import library
 from tinyae import Tensor, grad, models, ops, optim
 from tinyae.autodiff import PRIMITIVES
 
@@ -28,52 +28,6 @@ def test_quick_run(run_quick, monkeypatch):
     assert all(seconds > 0 for case in medians.values() for seconds in case.values())
     assert set(measured["ratios"]["784-400-20 VAE"]["tinyae"]) == {"the step by hand's", "the floor's"}
     assert not multiprocessing.active_children()
-
-
-# --- processes -----------------------------------------------------------------------------------
-
-VAE = "784-400-20 VAE"
-
-
-def test_a_worker_makes_steps_in_a_process_of_its_own():
-    with speed.worker("NumPy", "cpu") as steps:
-        for contender, count in ((FLOOR, 3), ("tinyae", 2), (FLOOR, 1)):
-            seconds = steps(VAE, contender, count)
-            assert len(seconds) == count and all(s > 0 for s in seconds)
-        child, = multiprocessing.active_children()
-        assert child.pid != os.getpid()
-    assert not multiprocessing.active_children()
-
-
-def test_an_error_in_a_worker_is_an_error_here_and_it_goes_on():
-    with speed.worker("NumPy", "cpu") as steps:
-        with pytest.raises(KeyError, match="no such contender"):
-            steps(VAE, "no such contender", 1)
-        assert len(steps(VAE, FLOOR, 1)) == 1
-
-
-def test_a_worker_that_ends_is_named():
-    with speed.worker("NumPy", "cpu") as steps:
-        assert len(steps(VAE, FLOOR, 1)) == 1
-        child, = multiprocessing.active_children()
-        child.kill()
-        for _ in range(2):
-            with pytest.raises(RuntimeError, match="the process of NumPy ended with exit status -9"):
-                steps(VAE, FLOOR, 1)
-
-
-def test_contenders_take_turns(monkeypatch):
-    monkeypatch.setattr(speed.time, "sleep", lambda seconds: None)
-    asked = []
-
-    def steps(case, contender, count):
-        asked.append((contender, count))
-        return [float(len(asked))] * count
-
-    names = ["tinyae", "PyTorch eager"]
-    medians = speed.compare({"NumPy": steps, "PyTorch": steps}, VAE, names, rounds=3, turn=5)
-    assert asked == 3 * [("tinyae", 10), ("tinyae", 5), ("PyTorch eager", 10), ("PyTorch eager", 5)]
-    assert medians == {"tinyae": 6.0, "PyTorch eager": 8.0}  # of 2, 6, 10 and of 4, 8, 12: those that count
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -172,7 +126,7 @@ def test_the_profile_is_told(run_quick):
     assert names == {"metrics.json"}
     assert list(metrics["measured"]["profile"]) == list(CASES)
     for parts in metrics["measured"]["profile"].values():
-        assert {_profile.UPDATE, _profile.PYTHON, "matrix_product", "rule of matrix_product"} <= set(parts)
+        assert {_profile.UPDATE, _profile.PYTHON, "affine", "rule of affine"} <= set(parts)
 
 
 def test_no_profile_on_a_gpu(a_run, monkeypatch):
@@ -196,13 +150,3 @@ def test_ratios_of_times():
 def test_a_step_below_the_floor_is_not_believed(ours, doubt):
     text = speed.told("model", {"tinyae": ours, FLOOR: 2.0}, "CPU, 2 threads")
     assert ("do not trust these" in text) == doubt
-
-
-def test_threads_are_those_that_the_environment_allows(monkeypatch):
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    assert 1 <= speed.allowed_threads() <= os.cpu_count()
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert speed.allowed_threads() == 5
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
-    assert speed.allowed_threads() == 3 and speed.where("cpu") == "CPU, 3 threads"

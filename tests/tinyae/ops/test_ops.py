@@ -6,6 +6,7 @@ primitive needs an entry in CASES; `test_every_primitive_has_a_case` says so.
 """
 
 import operator
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -31,6 +32,9 @@ class Reference:
     def bernoulli_terms(self, logits, target):
         p, target = self.sigmoid(np.asarray(logits, float)), np.asarray(target, float)
         return -target * np.log(p) - (1 - target) * np.log(1 - p)
+
+    def affine(self, x, w, b):
+        return np.asarray(x) @ np.asarray(w) + np.asarray(b)
 
     def __getattr__(self, name):
         return getattr(np, name)
@@ -257,6 +261,12 @@ CASES = {
         case(lambda F, a, b: a.T @ b[::2], (2, 3), (4, 2)),
         case(lambda F, a: const(F, CONST) @ a, (3, 2)),
         case(lambda F, a: a @ const(F, CONST), (2, 3)),
+    ],
+    "affine": [
+        *[case(lambda F, x, w, b: F.affine(x, w, b), *shapes) for shapes in [
+            ((2, 3), (3, 2), (2,)), ((1, 1), (1, 1), (1,)), ((0, 3), (3, 2), (2,)), ((2, 0), (0, 3), (3,))]],
+        case(lambda F, x, b: F.affine(x, x, b), (2, 2), (2,)),
+        case(lambda F, w, b: F.affine(const(F, CONST[None]), w.T, b), (2, 3), (2,)),
     ],
     "einsum": [
         *[case(lambda F, *xs, s=s: F.einsum(s, *xs), *shapes) for s, *shapes in [
@@ -699,6 +709,33 @@ EINSUM = {  # subscripts, shapes, what the error must say
 def test_einsum_refuses(subscripts, shapes, text):
     with pytest.raises(ValueError, match=f"einsum: .*{text}"):
         ops.einsum(subscripts, *map(draw, shapes))
+
+
+@pytest.mark.parametrize("shapes", [
+    [(3,), (3, 2), (2,)], [(4, 2, 3), (3, 2), (2,)], [(2, 3), (2, 3), (3,)], [(2, 3), (3, 2), (3,)],
+    [(2, 3), (3, 2), (1, 2)], [(2, 3), (3,), ()],
+])
+def test_affine_refuses(shapes):
+    with pytest.raises(ValueError, match="affine: expected x .N, n., w .n, m. and b .m,., not .*"):
+        ops.affine(*map(draw, shapes))
+
+
+def test_affine_keeps_one_array():
+    x, w, b = (Tensor(draw(shape).astype(np.float32), requires_grad=True) for shape in ((500, 3), (3, 200), (200,)))
+    tracemalloc.start()
+    try:
+        y = ops.affine(x, w, b)
+        now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert y.data.nbytes <= now <= most < 1.1 * y.data.nbytes
+
+
+@pytest.mark.parametrize("kinds", [("f4", "f4", "f8"), ("f8", "f4", "f4"), ("f4", "f8", "f4"), ("i8", "f4", "f4")])
+def test_affine_in_two_precisions_has_the_larger_one(kinds):
+    x, w, b = (draw(shape).astype(kind) for shape, kind in zip([(2, 3), (3, 2), (2,)], kinds))
+    y = ops.affine(x, w, b)
+    assert y.dtype == (x @ w + b).dtype == np.float64 and np.array_equal(y.data, x @ w + b)
 
 
 # Integers, numbers, half precision, nothing at all.
