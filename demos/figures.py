@@ -20,6 +20,11 @@ def figure(width, height, title):
     return fig
 
 
+def number(value, spec):
+    """The number in that format, with the minus sign that matplotlib writes at the ticks."""
+    return format(value, spec).replace("-", "−")
+
+
 # --- pictures ------------------------------------------------------------------------------------
 
 def pictures(title, rows, columns=12):

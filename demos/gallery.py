@@ -104,5 +104,5 @@ def entry(metrics, picture, title):
 def sentence(words):
     """The words with a capital at their beginning, unless a formula stands there."""
     first = words.split()[0]
-    formula = not first.isalpha() or first == "ln" or (len(first) == 1 and first != "a")
+    formula = not first.replace("-", "").isalpha() or first == "ln" or (len(first) == 1 and first != "a")
     return words if formula else words[0].upper() + words[1:]

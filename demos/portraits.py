@@ -29,7 +29,7 @@ def passport(n, rng, turn=1.0, **fixed):
     Heads are turned by at most `turn`, from 0 to 1.
 
     Squared error sees more in a shift of a pixel, or in another wall, than in all that a face expresses: a
-    code of some 30 numbers has none left for the smile of faces that stand here and there.
+    code of some 30 numbers has none left for the smile of faces that are not all in one place.
     """
     if turn < 1:
         fixed = {"pose": rng.uniform(-turn, turn, n), **fixed}
@@ -65,7 +65,7 @@ def numbers(factors):
 
 
 def reading_error(read, images, factors):
-    """{factor: the median error of a reader, a function of images, on drawn faces, in ranges}."""
+    """{factor: the median error of a reader, a function of images, on drawn faces, relative to the range}."""
     return dict(zip(COLUMNS, np.median(np.abs(read(images) - numbers(factors)), axis=0).tolist()))
 
 
@@ -89,7 +89,7 @@ class LatentSpace:
         return self.run.apply(lambda z: self.model.decode(z).mean, z)
 
     def change(self, z, step):
-        """How far every factor moves, in its ranges, where z + step is decoded in place of z."""
+        """How far every factor moves, relative to its range, where z + step is decoded in place of z."""
         return self.read(self.decode(z + step)) - self.read(self.decode(z))
 
     def scaled(self, way, z, factor, move):
@@ -113,7 +113,7 @@ def slopes(codes, known):
 
 
 def moves(change, meant, turn=1.0):
-    """{factor: median over the faces of how far it moved}, to either side for those that were not meant.
+    """{factor: median over the faces of how far it moved, relative to its range}; to either side if not meant.
 
     Where heads turn by at most `turn`, that is the whole range of the pose.
     """

@@ -307,7 +307,7 @@ class Operation:
             inputs.append(x)
         # Numbers alone become float32, unless no input has a gradient: then integers may be meant.
         if numbers and args and len(self.constants) != self.count:
-            return self(*[Tensor(float(x)) for x in args], **params)  # numbers alone become float32
+            return self(*[Tensor(float(x)) for x in args], **params)
         if self.defaults:
             params = {**self.defaults, **params}
         try:

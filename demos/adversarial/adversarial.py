@@ -1,14 +1,14 @@
 """A tiny step along the gradient in the image fools a classifier; random noise of that size does not.
 
 The lecture shows a panda that, with a little noise added, is a "gibbon" with 99.3% confidence. That noise
-is no chance. Of all changes by at most ε a pixel it is the one by which the loss L of the true label rises
+is not random. Of all changes of each pixel by at most ε it is the one that raises the loss L of the true label
 most, as far as L is linear (Goodfellow et al. 2015, section 3):
 
     x̃ = x + ε sign(∂L/∂x)
 
 Each pixel changes little, but there are hundreds, and all change for the worse: together by ε Σ |∂L/∂x|.
 Random signs of the same size are the control: their effects mostly cancel out. The cure (section 6 there)
-is to train on images and on their adversaries in equal parts, made anew with the weights of each moment.
+is to train on images and on their adversaries in equal parts, made anew with the weights of each step.
 Both classifiers are attacked by their own gradient, on held-out digits, and x̃ is kept in [0, 1].
 """
 
@@ -25,7 +25,7 @@ EPOCHS = {"strokes": 5, "mnist": 5, "quick": 2}
 EPSILON = 0.1  # of the range of a pixel; ten times the noise is then the whole range, as a picture
 STEPS = (0.0, 0.02, 0.04, 0.06, 0.08, EPSILON, 0.15, 0.2, 0.25)
 AT = STEPS.index(EPSILON)
-PLAIN, CURED, CONTROL = "trained on images", "trained on adversaries too", "the first, random signs"
+PLAIN, CURED, CONTROL = "trained on images", "trained on adversaries too", "random signs instead"
 
 
 def main(run):
@@ -92,14 +92,14 @@ def judge(claim, accuracy, confidence):
           f"accuracy after a step of {EPSILON:g}, relative to that before:",
           ratio(plain[AT], plain[0]), at_most=0.3)
     claim("adversarial.confidence", "which is sure of its wrong answer",
-          "mean confidence in the wrong answers:", confidence, at_least=0.75)
+          "mean confidence in the answers that the step made wrong:", confidence, at_least=0.75)
     claim("adversarial.control", "and is not fooled by noise of that size as such",
-          "accuracy that random signs take away:", plain[0] - control[AT], at_most=0.02)
+          f"loss of accuracy by random signs times {EPSILON:g}:", plain[0] - control[AT], at_most=0.02)
     claim("adversarial.cure", "training on such images is a cure",
-          "errors under the step after that training, relative to those without:",
+          f"errors after a step of {EPSILON:g} with that training, relative to those without it:",
           ratio(1 - cured[AT], 1 - plain[AT]), at_most=0.33)
     claim("adversarial.price", "and does not spoil what the classifier knows of clean images",
-          "accuracy on them that it takes away:", plain[0] - cured[0], at_most=0.02)
+          "loss of accuracy on them:", plain[0] - cured[0], at_most=0.02)
 
 
 def draw_triples(run, images, moved, before, after, fooled, count=3):
@@ -122,12 +122,12 @@ def draw_triples(run, images, moved, before, after, fooled, count=3):
 def draw_curves(run, accuracy):
     """Accuracy over ε, for both classifiers and the control."""
     plain, cured = accuracy[PLAIN][AT], accuracy[CURED][AT]
-    fig = figures.figure(9.5, 4.8, f"After a step of {EPSILON:g} the classifier is right on {plain:.0%}; "
-                         f"trained on such steps too, on {cured:.0%}")
+    fig = figures.figure(9.5, 4.8, f"After a step of {EPSILON:g} the classifier is right on {plain:.0%}, "
+                         f"one trained on such steps too on {cured:.0%}")
     axes = fig.subplots()
     axes.set(xlabel="ε: by how much each pixel may change", ylabel="accuracy on held-out digits",
              xlim=(-0.003, STEPS[-1]), ylim=(0, 1.03))
-    figures.curves(axes, STEPS, accuracy)
+    figures.curves(axes, STEPS, accuracy, colours=(6, 0, 9))
     axes.axvline(EPSILON, color=figures.COLOURS[9], linewidth=1, linestyle=":")
     run.save(fig, "accuracy.png", "three curves of accuracy over ε: along the gradient, the same after "
              "training on such images, and with random signs")

@@ -1,4 +1,4 @@
-"""Digits that a generative model draws help a classifier with few labels, if it saw unlabelled ones.
+"""Digits that a generative model draws help a classifier with few labels, if the model saw unlabelled ones.
 
 The lecture: samples of a generative model can augment data. A classifier has 10, 20 or 50 labelled examples
 of each digit, and there are thousands without a label. Their labels are guessed: each digit takes, again and
@@ -8,10 +8,10 @@ kind. A second classifier learns from the few labelled and the drawn ones, half 
 classifier takes the same number of steps.
 
 It holds with 10 labels of each digit, less with 20, and hardly with 50. Two controls say where the gain comes
-from. A model that has seen the few labelled digits alone draws digits from which nothing new is learnt. And
+from. A model that has seen the few labelled digits alone draws digits from which nothing new is learned. And
 the unlabelled digits themselves, with the labels that were guessed, are worth no less than drawings of them:
 a model can add nothing to what it was shown, and leaves out some of it (Ravuri and Vinyals 2019). So all
-hangs on the guesses: in trials where they were right no more often than the first classifier is, drawn digits
+depends on the guesses: in trials where they were right no more often than the first classifier, drawn digits
 did harm. Each point is the mean over draws of the labels, with its standard error. Images are of half the
 size, 14 × 14.
 """
@@ -33,8 +33,8 @@ STEPS, BATCH = 400, 50  # of every classifier
 EACH = 500  # drawn digits of each kind
 LATENT, HIDDEN = 16, 256
 KINDS = np.eye(10, dtype=np.float32)
-PLAIN, DRAWN = "labels alone", "and drawn digits"
-GUESSED, FROM_FEW = "and guessed labels", "and digits drawn from the few"
+PLAIN, DRAWN = "labels alone", "with drawn digits"
+GUESSED, FROM_FEW = "with guessed labels", "with digits drawn from the few"
 
 
 def main(run):
@@ -61,7 +61,7 @@ def one_draw(run, digits, neighbours, count, i):
     rng = run.rng(f"{count} labels, draw {i}")
     chosen = first_of_each(labels, rng.permutation(len(x)), count)
     guessed = guesses(neighbours, chosen, labels[chosen])
-    networks, drawn = learnt(run, x, guessed, chosen, rng)
+    networks, drawn = learned(run, x, guessed, chosen, rng)
     accuracy = {way: float((run.apply(network, x_new).argmax(axis=1) == digits.test_labels).mean())
                 for way, network in networks.items()}
     run.say(f"{count} labels of each digit, draw {i + 1}: "
@@ -81,7 +81,7 @@ def guesses(neighbours, chosen, labels):
     return guessed
 
 
-def learnt(run, x, guessed, chosen, rng):
+def learned(run, x, guessed, chosen, rng):
     """The network of a classifier for each way to learn, and the digits that either model has drawn."""
     few, everything = (x[chosen], guessed[chosen]), (x, guessed)
     drawn = {DRAWN: drawn_digits(run, *everything, rng), FROM_FEW: drawn_digits(run, *few, rng)}
@@ -90,7 +90,7 @@ def learnt(run, x, guessed, chosen, rng):
 
 
 def drawn_digits(run, x, y, rng):
-    """Digits by a conditional VAE that has learnt from x and y, as many of each kind, and their labels."""
+    """Digits by a conditional VAE that has learned from x and y, as many of each kind, and their labels."""
     networks = models.dense_networks(x.shape[1:], HIDDEN, LATENT, rng, statistics=2, given=10)
     model = models.ConditionalVariationalAutoencoder(*networks, LATENT)
     epochs = round(run.epochs * run.pick(TRAIN, 512) / len(x))  # as many steps, however few the examples
@@ -102,7 +102,7 @@ def drawn_digits(run, x, y, rng):
 
 
 def classifier(run, parts, rng):
-    """A network that has learnt from the parts, each of them examples and their labels, in equal shares."""
+    """A network that has learned from the parts, each of them examples and their labels, in equal shares."""
     model = models.Predictor(nn.mlp(parts[0][0].shape[1], 200, 10, rng=rng))
     n = run.pick(STEPS, 10) * BATCH
     seen = [rng.integers(0, len(labels), n // len(parts)) for _, labels in parts]
@@ -117,21 +117,21 @@ def judge(claim, gain):
     claim("augment", "digits that a model draws help a classifier with few labels",
           f"gain in accuracy with {few} labels of each digit:", gain[DRAWN][0], at_least=0.02)
     claim("augment.more", "with more labels they help less",
-          f"gain with {few} labels of each digit over that with {many}:",
+          f"gain in accuracy with {few} labels of each digit, less that with {many}:",
           gain[DRAWN][0] - gain[DRAWN][-1], at_least=0.01)
-    claim("augment.few", "a model that has seen the few alone draws nothing new",
-          "gain by its digits, mean over the numbers of labels:", np.mean(gain[FROM_FEW]), at_most=0.01)
+    claim("augment.few", "a model that has seen the few labelled digits alone draws nothing new",
+          "gain in accuracy by its digits, mean over the numbers of labels:", np.mean(gain[FROM_FEW]), at_most=0.01)
     claim("augment.guessed", "the unlabelled digits themselves, with guessed labels, are worth no less",
-          "their gain over that by drawn ones, mean over the numbers of labels:",
+          "gain in accuracy by them, less that by drawn ones, mean over the numbers of labels:",
           np.mean(gain[GUESSED] - gain[DRAWN]), at_least=0)
 
 
 def draw(run, found, mean):
     """Accuracy over the number of labels, by each way, with standard errors over the draws of the labels."""
-    points = [f"{100 * (mean[DRAWN][i] - mean[PLAIN][i]):+.1f}".replace("-", "−") for i in (0, -1)]
-    fig = figures.figure(9.5, 5, f"Drawn digits are worth {points[0]} points with {COUNTS[0]} labels of each "
-                         f"digit, {points[1]} with {COUNTS[-1]}")
-    axes, colours = fig.subplots(), (9, 0, 5, 6)
+    points = [figures.number(100 * (mean[DRAWN][i] - mean[PLAIN][i]), "+.1f") for i in (0, -1)]
+    fig = figures.figure(9.5, 5, f"Drawn digits are worth {points[0]} points of accuracy with {COUNTS[0]} labels "
+                         f"of each digit, {points[1]} with {COUNTS[-1]}")
+    axes, colours = fig.subplots(), (5, 0, 2, 6)
     axes.set(xscale="log", xlim=(COUNTS[0] * 0.95, COUNTS[-1] * 1.02), xticks=COUNTS, xticklabels=COUNTS,
              xlabel="labelled examples of each digit", ylabel="accuracy on held-out digits")
     axes.minorticks_off()

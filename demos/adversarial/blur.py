@@ -1,7 +1,7 @@
-"""A VAE's digits are blurrier than a GAN's: its loss makes the mean of what may be, the game one of it.
+"""A VAE's digits are blurrier than a GAN's: its loss favours a mean of images, the game one of them.
 
 The lecture: images of a variational autoencoder are blurry next to those of a generative adversarial network,
-for how each models the data. Here both have the same generator network and the same images to learn from. The
+because of how each models the data. Here both have the same generator network and the same training images. The
 sharpness of an image is the energy of its Laplacian relative to its own,
 
     s(x) = Σ (Δx)² / Σ x²,     Δx = 4 x less its four neighbours,
@@ -9,9 +9,9 @@ sharpness of an image is the energy of its Laplacian relative to its own,
 which is small where edges are soft. Measured are samples of both (of the VAE the means of p(x | z), as they
 are usually shown) and held-out digits.
 
-The reason, in a toy with a single input and two images that are equally likely: of all single answers the
-mean of the two has the least squared error, though it looks like neither. To the discriminator that mean is
-no image at all, and a generator that plays against it answers one of the two. Its noise may choose which.
+The reason, in a toy with a single input and two answers that are equally likely: of all images the mean of
+the two has the least squared error, though it looks like neither. A discriminator knows that mean from an image,
+and a generator that plays against it answers with one of the two. Its noise may choose which.
 """
 
 import numpy as np
@@ -112,14 +112,17 @@ def judge(claim, sharp, away):
     claim("blur", "a VAE's images are blurrier than a GAN's",
           "sharpness of the VAE's samples, relative to that of the GAN's:",
           ratio(sharp["VAE"], sharp["GAN"]), at_most=0.85)
-    claim("blur.images", "and than images are", "the same, relative to that of held-out digits:",
+    claim("blur.images", "and blurrier than real digits",
+          "sharpness of the VAE's samples, relative to that of held-out digits:",
           ratio(sharp["VAE"], sharp["held-out digits"]), at_most=0.85)
-    claim("blur.gan", "a GAN's are as sharp as images", "the same of the GAN's samples:",
+    claim("blur.gan", "a GAN's are about as sharp as real digits",
+          "sharpness of the GAN's samples, relative to that of held-out digits:",
           ratio(sharp["GAN"], sharp["held-out digits"]), at_least=0.75, at_most=1.33)
-    claim("blur.mean", "where two images are equally likely, the least squared error is that of their mean",
-          "distance of the answer to the nearer one, relative to that between the two:",
+    claim("blur.mean", "where two images are equally likely, squared error leads to their mean",
+          "distance of the answer from the nearer image, relative to that between the two:",
           away["least squared error"], at_least=0.45, at_most=0.55)
-    claim("blur.one", "and the game's answer is one of them", "the same of the game's answers:",
+    claim("blur.one", "and the game to one of them",
+          "mean distance of its answers from the nearer image, relative to that between the two:",
           away["the game"], at_most=0.15)
 
 
@@ -136,10 +139,10 @@ def draw_toy(run, both, answers, away):
     """The two right answers, that of squared error, and some of the game's."""
     between, near = away["least squared error"], away["the game"]
     sheets = {"two images,\nequally likely": both,
-              f"least squared error:\n{between:.2f} of the way": answers["least squared error"],
+              f"squared error:\n{between:.2f} of the way": answers["least squared error"],
               f"the game: {near:.2f} of\nthe way from the nearer": answers["the game"][:3]}
-    fig = figures.figure(9, 3, f"Squared error answers {between:.2f} of the way between two images,\n"
-                         f"the game {near:.2f} from one of them")
+    fig = figures.figure(9, 3, f"The answer of squared error lies {between:.2f} of the way between two images,\n"
+                         f"an answer of the game {near:.2f} of the way from one of them")
     for axes, (name, x) in zip(fig.subplots(1, 3, width_ratios=(2, 1, 3)), sheets.items()):
         figures.show_images(axes, x, len(x), name)
     run.save(fig, "toy.png", "a seven that leans left and one that leans right; the answer of least squared "

@@ -6,11 +6,11 @@ pair of a label and noise, and the discriminator says whether a pair is a real o
 for each of the ten labels, and the pair's own counts, so that it learns ten discriminators that share all but
 their last layer (a simple form of Miyato and Koyama 2018).
 
-Asked for a hundred of each digit, what it draws is named by the ten nearest training images. That
-classifier's own accuracy, on held-out digits, is stated. The samples of a digit must vary as held-out ones
-do. What the label leaves open the noise decides, and it may mean the same for all digits, a manner of
-writing: it is measured how the leans of digits that are drawn from the same noise correlate. Images are of
-half the size, 14 × 14, so that a step takes a quarter of the time.
+The generator is asked for a hundred of each digit, and what it draws is named by the ten nearest training
+images. That classifier's own accuracy, on held-out digits, is stated. The samples of a digit must vary as
+held-out ones do. What the label leaves open the noise decides, and it may mean the same for all digits, a
+manner of writing: measured is how the leans of digits that are drawn from the same noise correlate. Images are
+of half the size, 14 × 14, so that a step takes a quarter of the time.
 """
 
 import numpy as np
@@ -103,10 +103,10 @@ def likeness(leans):
 def judge(claim, accuracy, own, variety, likeness):
     """variety: for each digit, the variance of samples relative to that of images."""
     claim("gan-variants", "a conditional GAN draws what it is asked for",
-          f"samples named as asked for, by neighbours that name {own:.1%} of held-out digits:",
+          f"share of samples named as asked for, by neighbours that name {own:.1%} of held-out digits rightly:",
           accuracy, at_least=0.8)
     claim("gan-variants.varied", "in many ways",
-          "variance of the samples of a digit, relative to held-out ones, the least of all digits:",
+          "variance of the samples of a digit, relative to that of held-out ones, the least of all digits:",
           least(variety), at_least=0.5)
     claim("gan-variants.style", "and the same noise leans all digits alike",
           "correlation of the leans of two digits from the same noise, mean of all pairs:",
@@ -115,8 +115,8 @@ def judge(claim, accuracy, own, variety, likeness):
 
 def draw(run, samples, accuracy, own):
     """samples: (digits, styles, H, W, C). A row for each style, a column for each digit."""
-    fig = figures.figure(6.5, 6.5, f"Of what it is asked for, {accuracy:.0%} is recognised as that digit;\n"
-                         f"of held-out digits {own:.0%}")
+    fig = figures.figure(6.5, 6.5, f"{accuracy:.0%} of the samples are recognised as the digit asked for,\n"
+                         f"and {own:.0%} of held-out digits as what they are")
     axes = fig.subplots()
     figures.show_images(axes, samples[:, :8].swapaxes(0, 1).reshape(-1, *samples.shape[2:]), KINDS)
     side = samples.shape[3] + 1

@@ -2,12 +2,12 @@
 
 The lectures: a generator and a discriminator play for v(g, d) = E ln d(x) + E ln(1 - d(g(z))). Here the
 generator is fixed, a Gaussian whose density q is known, and so is that of the data, p: two humps. A
-discriminator is trained on samples alone, and compared with the formula where there is data; the value
-of the game with it, an integral over a grid, with -ln 4 + 2 JSD(p, q).
+discriminator is trained on samples alone and compared with the formula; the value of the game with it, an
+integral over a grid, is compared with -ln 4 + 2 JSD(p, q).
 
-The generator's side: where it is bad, d is sure, and the gradient of the loss that it minimises in v
-vanishes. For two Gaussians δ apart the best discriminator is a linear layer, logit = δ²/2 - δ x, so the
-gradient in δ is known for both losses: that of v, and -E ln d(g(z)), which is used instead.
+The generator's side: where it is bad, d is sure, and the gradient of v, which the generator minimises,
+vanishes. For data N(0, 1) and a generator N(δ, 1) the best discriminator is a linear layer,
+logit = δ²/2 - δ x, so the gradient in δ is known for both losses: v, and -E ln d(g(z)), which is used instead.
 """
 
 import numpy as np
@@ -42,7 +42,7 @@ def main(run):
               for name, saturating in (("v", True), ("other", False))}
     run.note(mean_error=error, value=worth, best_value=optimum, jsd=jensen_shannon(p, q), slopes=slopes)
     judge(run.claim, error, worth, jensen_shannon(p, q), slopes)
-    draw(run, p, q, d, best, there, worth, optimum)
+    draw(run, p, q, d, best, there, error, worth, optimum)
     draw_slopes(run, slopes)
 
 
@@ -92,21 +92,22 @@ def slope(run, distance, saturating, n=20_000):
 def judge(claim, error, worth, jsd, slopes):
     """slopes: the size of each loss's gradient by distance."""
     claim("gan", "at the optimum the discriminator is p / (p + q)",
-          "mean error of the trained one over both densities:", error, at_most=0.02)
+          "mean distance of the trained one from p / (p + q), over both densities:", error, at_most=0.02)
     claim("gan.value", "and the game is worth -ln 4 + 2 JSD(p, q)",
           "distance of its value from that, in nats:", abs(worth - (-np.log(4) + 2 * jsd)), at_most=0.005)
     far, near = DISTANCES.tolist().index(FAR), DISTANCES.tolist().index(1.0)
     claim("gan.saturates", "where the generator is bad, the gradient of v vanishes",
-          f"its size at a distance of {FAR:g}, relative to that at 1:", ratio(slopes["v"][far], slopes["v"][near]),
-          at_most=0.01)
+          f"size of the gradient at a distance of {FAR:g}, relative to that at 1:",
+          ratio(slopes["v"][far], slopes["v"][near]), at_most=0.01)
     claim("gan.other", "and that of -E ln d(g(z)) does not",
-          f"its size at a distance of {FAR:g}, relative to that at 1:",
+          f"size of the gradient at a distance of {FAR:g}, relative to that at 1:",
           ratio(slopes["other"][far], slopes["other"][near]), at_least=1)
 
 
-def draw(run, p, q, d, best, there, worth, optimum):
+def draw(run, p, q, d, best, there, error, worth, optimum):
     """The two densities above, the discriminator and the formula below."""
-    fig = figures.figure(9, 6, "A discriminator that has seen samples only is p / (p + q)")
+    fig = figures.figure(9, 6, "A discriminator that has seen samples only differs from p / (p + q)\n"
+                         f"by {error:.3f} on average")
     above, below = fig.subplots(2, 1, sharex=True)
     x = GRID[:, 0]
     for density, name, colour, place in ((p, "p, the data", 0, (-2, 0.41)), (q, "q, the generator", 7, (0.5, 0.275))):
@@ -119,7 +120,8 @@ def draw(run, p, q, d, best, there, worth, optimum):
     below.plot(x, d, color=figures.COLOURS[0], linewidth=2, label="d, trained on samples")
     below.axhline(0.5, color=figures.COLOURS[9], linewidth=1, linestyle=":")
     below.set(xlabel="x", ylabel="d(x)", xlim=(-5, 6), ylim=(0, 1.05))
-    below.set_title(f"value of the game {worth:.3f}, at best −ln 4 + 2 JSD = {optimum:.3f} nats", fontsize=11)
+    worth, optimum = (figures.number(nats, ".3f") for nats in (worth, optimum))
+    below.set_title(f"value of the game {worth}, at best −ln 4 + 2 JSD = {optimum} nats", fontsize=11)
     below.legend(fontsize=10, loc="upper right")
     run.save(fig, "discriminator.png", "above, a density with two humps and a wide Gaussian; below, the "
              "trained discriminator and p / (p + q)")
@@ -127,11 +129,10 @@ def draw(run, p, q, d, best, there, worth, optimum):
 
 def draw_slopes(run, slopes):
     """The size of the generator's gradient over its distance from the data."""
-    fig = figures.figure(8.5, 4.6, "A generator far from the data learns nothing from v, but from −E ln d(g(z))")
+    fig = figures.figure(8.5, 4.6, "Far from the data a generator learns from −E ln d(g(z)), and nothing from v")
     axes = fig.subplots()
-    figures.curves(axes, DISTANCES, {"−E ln d(g(z))": slopes["other"], "v": slopes["v"]})
     axes.set(xlabel="distance of the generator from the data, in standard deviations",
-             ylabel="size of the generator's gradient")
-    axes.margins(x=0.12)
+             ylabel="size of the generator's gradient", xlim=(-0.3, 10.2))
+    figures.curves(axes, DISTANCES, {"−E ln d(g(z))": slopes["other"], "v": slopes["v"]})
     run.save(fig, "saturation.png", "two curves over distance: the size of the gradient of the usual loss, "
              "and of the game's value")

@@ -1,14 +1,14 @@
 """A generator learns to draw digits from a discriminator's opinion alone, and they are new ones.
 
 The lectures: a generator never sees an image; it is told only which way a discriminator's doubt rises. Its
-samples are measured as those of the variational autoencoder are: by training images and their labels it is
-said what a sample shows, clearly if at least 8 of the 10 nearest to it are of one kind; how many digits are
-among them; and how far they are from the nearest training image, compared with held-out images.
+samples are measured as those of the variational autoencoder are: what a sample shows is told by the labels of
+the training images nearest to it, clearly if at least 8 of the 10 nearest are of one kind; how many different
+digits are among the samples; and how far they are from the nearest training image, compared with held-out ones.
 
 What makes it steady: R1 with a small weight (`modes` shows what it does), Adam without much memory of
 earlier slopes (β₁ = ½), and rates that rise and fall to 0, the same for both players. What makes it good
-within a minute: a dense layer above the discriminator's convolutions. In a trial without it, where it adds up
-what it sees in each place, it knew strokes rather than digits, and so did the generator.
+within a minute: a dense layer above the discriminator's convolutions. In a trial without that layer, where the
+discriminator adds up what it sees in each place, it knew strokes rather than digits, and so did the generator.
 """
 
 import numpy as np
@@ -48,11 +48,11 @@ def look_at(samples, digits):
 def judge(claim, clear, counts, distance):
     """counts: clear samples of each digit, in a thousand samples."""
     claim("gan.digits", "a generator that sees no image learns to draw digits",
-          "clear digits among its samples, relative to held-out digits:", clear, at_least=0.5)
-    claim("gan.kinds", "and all kinds of them", "digits of which there are ten or more in 1000 samples:",
+          "share of clear digits among samples, relative to held-out digits:", clear, at_least=0.5)
+    claim("gan.kinds", "and all kinds of them", "digits of which ten or more are clear in 1,000 samples:",
           (np.asarray(counts) >= 10).sum(), at_least=8)
     claim("gan.new", "they are new digits, not copies",
-          "distance to the nearest training image, relative to that of a held-out digit:",
+          "median distance to the nearest training image, relative to that of a held-out digit:",
           distance, at_least=0.25, at_most=2)
 
 
@@ -64,9 +64,9 @@ def draw_samples(run, samples, counts):
     figures.show_images(left, samples[:144], 12, "samples, as they come")
     right.bar(range(CLASSES), counts, color=figures.COLOURS[1])
     right.axhline(counts.mean(), color=figures.COLOURS[7], linestyle="--")
-    right.annotate("their mean", (9.4, counts.mean()), (0, 3), textcoords="offset points", ha="right",
-                   color=figures.COLOURS[7])
-    right.set(xticks=range(CLASSES), xlabel="digit", ylabel=f"clear ones in {len(samples)} samples")
+    right.annotate("mean", (9.6, counts.mean()), (0, 3), textcoords="offset points", color=figures.COLOURS[7])
+    right.set(xticks=range(CLASSES), xlim=(-0.7, 10.9), xlabel="digit",
+              ylabel=f"clear ones in {len(samples):,} samples")
     run.save(fig, "samples.png", "left: a sheet of drawn digits; right: bars, how many of each digit are "
              "among the clear samples")
 
@@ -79,7 +79,7 @@ def draw_nearest(run, samples, digits, distance):
     _, first = np.unique(shown[order], return_index=True)
     chosen = order[first]
     fig = figures.pictures(
-        f"From a sample the nearest training image is {distance:.2f} times\nas far as from a held-out digit",
+        f"The nearest training image is {distance:.2f} times as far\nfrom a sample as from a held-out digit",
         {"of each digit the sample that is nearest to a training image": samples[chosen],
          "that training image": digits.train[numbers[chosen, 0]]}, columns=len(chosen))
     run.save(fig, "nearest.png", "a row of samples, one of each digit, above the training images like them")
@@ -88,10 +88,11 @@ def draw_nearest(run, samples, digits, distance):
 def draw_losses(run, history):
     """The losses of both players, and what they are when the discriminator can only guess."""
     last = history[-1]["train"]
-    fig = figures.figure(8, 4.4, f"The discriminator ends at {last['discriminator']:.2f} nats; "
-                         "if it could only guess, it would be ln 4 = 1.39")
+    fig = figures.figure(8, 4.4, f"The discriminator's loss ends at {last['discriminator']:.2f} nats; "
+                         "if it could only guess, at ln 4 = 1.39")
     axes = fig.subplots()
-    for loss, name in ((np.log(4), "where d = ½ everywhere: ln 4"), (np.log(2), "and ln 2")):
+    for loss, name in ((np.log(4), "ln 4: the discriminator's if it can only guess"),
+                       (np.log(2), "ln 2: the generator's then")):
         axes.axhline(loss, color=figures.COLOURS[9], linestyle=":")
         axes.text(len(history), loss + 0.02, name, ha="right", color="#555555")
     losses = {name: [record["train"][name] for record in history] for name in ("discriminator", "generator")}

@@ -6,22 +6,22 @@ readers q(c | x) and the generator minimise, beside the generator's loss,
 
     -Σ λ E ln q(c | g(z, c)),
 
-which, but for the entropy of c, bounds the mutual information of c and the image. Here c is one of twenty
-kinds, all equally likely, and a number ~ N(0, 1). Nobody says what they shall mean: it is measured on
-held-out digits, of which the readers tell the code. How many of a kind are the digit that most of that kind
-are? How does the number correlate with the slant, the factor of digits that are drawn by code, or with what
-shows of others, the lean and the amount of ink?
+each term of which, but for its sign, λ and the entropy of c, is a lower bound on the mutual information of c and
+the image. Here c is one of twenty kinds, all equally likely, and a number ~ N(0, 1). Nobody says what they mean:
+that is measured on held-out digits, from which the readers read a code. How many digits of a kind are the digit
+that most of that kind are? How does the number correlate with the slant, a known factor of digits drawn by code,
+or, for other digits, with what can be measured, the lean and the amount of ink?
 
-It holds only in part. The kinds match digits in every run. What the number finds hangs on the first weights:
-its correlation with the slant was 0.5 to 0.9 over three of them, the rest being a change from one digit to
-another, and on MNIST it is some of the ink, some of the lean. So the kinds are claimed, the number is noted.
+It holds only in part. The kinds match digits in every run. What the number finds depends on the initial weights:
+over three of them its correlation with the slant was 0.5 to 0.9 in size, the rest being a change from one digit
+to another, and on MNIST it is some of the ink, some of the lean. So the kinds are claimed, the number is noted.
 
 What helps the kinds: there are twenty, as digits are written in two or three ways. What helps the number: it
 is read by one linear layer for all kinds, from the pixels, and through noise as strong as the ink. So it has
-to be something large that all kinds can do alike. In trials it was hidden in faint traces without the noise;
-and read by a network on the discriminator's features it meant something else in each kind. The digits that
-are drawn by code differ in their slant and the trembling of the hand alone, beside their shapes; where they
-differed in thickness too, the number was some of both. Images are of half the size, as in `conditional_gan`.
+to be something large that means the same in all kinds. In trials without the noise it was hidden in faint traces;
+and read by a network on the discriminator's features it meant something else in each kind. Beside their shapes,
+the digits that are drawn by code differ in their slant and the trembling of the hand alone; where they differed
+in thickness too, the number was some of both. Images are of half the size, as in `conditional_gan`.
 """
 
 import numpy as np
@@ -138,14 +138,14 @@ def purity(counts):
 
 
 def judge(claim, share):
-    claim("gan-variants.code", "kinds that must be readable come to match digits, without labels",
-          "held-out digits that are the digit that most of their kind are:", share, at_least=0.5)
+    claim("gan-variants.code", "kinds that must be readable from the image come to match digits, without labels",
+          "share of held-out digits that are the commonest digit of their kind:", share, at_least=0.5)
 
 
 def draw_kinds(run, game, counts):
     """What the generator draws of each kind, and which digits are read as of it."""
     fig = figures.figure(11, 8.6, f"{KINDS} kinds that nobody named: {purity(counts):.0%} of the held-out "
-                         "digits are the digit that most of their kind are")
+                         "digits are the commonest digit of their kind")
     left, right = fig.subplots(1, 2)
     z = run.rng("pictures").standard_normal((KINDS * 11, LATENT), dtype=np.float32)
     z[:, :KINDS] = np.eye(KINDS)[np.repeat(by_digit(counts), 11)]
@@ -156,7 +156,7 @@ def draw_kinds(run, game, counts):
             colour = "white" if count > counts.max() / 2 else "black"
             right.text(digit, row, str(count), ha="center", va="center", fontsize=9, color=colour)
     right.set(xticks=range(10), yticks=[], xlabel="digit")
-    right.set_title("held-out digits that are read as of that kind", fontsize=11)
+    right.set_title("held-out digits that are read as that kind", fontsize=11)
     run.save(fig, "kinds.png", "left: rows of drawn digits, a row for each kind; right: a table of how many "
              "held-out digits of each sort are of that kind")
 
@@ -168,7 +168,7 @@ def by_digit(counts):
 
 def draw_number(run, game, counts, read, name, factor, correlation):
     """The number from -2 to 2, for the kind that holds most of each digit; and as it is read."""
-    title = f"A number that nobody named, and the {name}: their correlation is {correlation:.2f}"
+    title = f"A number that nobody named, and the {name}: their correlation is {figures.number(correlation, '.2f')}"
     fig = figures.figure(11, 5.6, title)
     left, right = fig.subplots(1, 2)
     way = np.linspace(-2, 2, 11, dtype=np.float32)

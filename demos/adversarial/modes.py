@@ -1,20 +1,21 @@
 """A generator may collapse onto few modes of the data; where the discriminator must be flat, it finds all.
 
-The lectures: a generative adversarial network may collapse: what it makes is good, but it is little of
+The lectures: a generative adversarial network may collapse: its samples are good, but they cover little of
 what there is. The data are eight narrow humps on a ring. Two equal pairs of networks play on the same batches
-from the same first weights, one of them with the penalty R1, ½ γ E ‖∂ logit / ∂x‖² at the data (Mescheder et
+from the same initial weights, one of them with the penalty R1, ½ γ E ‖∂ logit / ∂x‖² at the data (Mescheder et
 al. 2018). Counted over the training: the modes that the generator's points cover, and the share of the points
 that lie near any mode.
 
-A generator's points follow the slope of the discriminator. Without R1 it soon has steep walls, down which all
-of them run to the modes that happened to be near; from there no slope leads to the others. With R1 it must be
-flat where data are: the points go slowly, to all sides, and a mode that has its share draws no more. That the
-rates fall brings both games to rest. The noise z has 32 dimensions for the data's two: with fewer the
-collapse is less, and with two, in a trial, the game without R1 found every mode as well.
+A generator's points follow the slope of the discriminator. Without R1 it soon has steep walls, along which all
+points run to the modes that happened to be near; from there no slope leads to the others. With R1 it must be
+flat where data are: the points go slowly, to all sides, and a mode that has its share attracts no more.
+Learning rates that fall bring both games to rest. The noise z has 32 dimensions for the data's two: with fewer
+the collapse is less, and with two, in a trial, the game without R1 found every mode as well.
 
-The generator with R1, as it is in the middle of its training, is then fixed, and a new discriminator trained
-against it. Both sides have Gaussian noise added, so that the generator's density q is what a kernel estimate
-tends to, the mean of Gaussians around its points. Compared with p / (p + q), over the plane.
+The generator with R1, as it is in the middle of its training, is then fixed, and a new discriminator is trained
+against it. Both data and samples have Gaussian noise added, so that the generator's density q is what a kernel
+estimate tends to, the mean of Gaussians around its points. The discriminator is compared with p / (p + q) over
+the plane.
 """
 
 import math
@@ -65,7 +66,7 @@ def ring(rng, n, width=WIDTH):
 
 
 def new_game(run, r1):
-    """Two networks with two hidden layers each, and the first weights of every such game."""
+    """Two networks with two hidden layers each, and the initial weights of every such game."""
     rng = run.rng("weights")
     generator, discriminator = nn.mlp(LATENT, UNITS, UNITS, 2, rng=rng), nn.mlp(2, UNITS, UNITS, 1, rng=rng)
     return models.GenerativeAdversarialNetwork(generator, discriminator, LATENT, r1=r1).to(run.device)
@@ -138,13 +139,13 @@ def density(centres, width):
 def judge(claim, modes, near, error):
     """modes: those covered at the end, by the game."""
     claim("gan.modes", "a generator may collapse onto few modes of the data",
-          f"of {MODES} modes, those covered without R1:", modes["without R1"], at_most=MODES // 2)
+          f"how many of {MODES} modes are covered without R1:", modes["without R1"], at_most=MODES // 2)
     claim("gan.steadied", "where the discriminator must be flat at the data, it finds them all",
-          f"of {MODES} modes, those covered with R1:", modes["with R1"], at_least=MODES)
+          f"how many of {MODES} modes are covered with R1:", modes["with R1"], at_least=MODES)
     claim("gan.near", "and what it makes looks like the data",
-          "points near a mode with R1, relative to the data's:", near, at_least=0.8)
+          "share of points near a mode with R1, relative to the data's:", near, at_least=0.8)
     claim("gan.plane", "the best discriminator against a fixed generator is p / (p + q)",
-          "mean error of a trained one over both densities, in the plane:", error, at_most=0.05)
+          "mean distance of a trained one from p / (p + q), over both densities, in the plane:", error, at_most=0.05)
 
 
 def draw_points(run, points, modes, near):
@@ -158,7 +159,7 @@ def draw_points(run, points, modes, near):
             axes.scatter(*CENTRES.T, s=220, facecolors="none", edgecolors=figures.COLOURS[9])
             axes.scatter(*points[name][part][:1000].T, s=3, color=figures.COLOURS[colour], linewidths=0)
             axes.set(xlim=(-3, 3), ylim=(-3, 3), xticks=[], yticks=[], aspect="equal")
-            axes.set_title(f"step {part * steps:,}: {modes[name][part]} of 8 modes,\n"
+            axes.set_title(f"step {part * steps:,}: {modes[name][part]} of {MODES} modes,\n"
                            f"{near[name][part]:.0%} of the points near one", fontsize=11)
         row[0].set_ylabel(name, fontsize=12)
     run.save(fig, "points.png", "points of the generator among eight circles, at five times in the "
@@ -168,7 +169,7 @@ def draw_points(run, points, modes, near):
 def draw_discriminator(run, d, best, weight, error, blind):
     """The trained discriminator and the formula, where there is data."""
     fig = figures.figure(10.5, 5.2, "A discriminator that has seen samples only differs from p / (p + q) by "
-                         f"{error:.3f} on average;\nto answer ½ everywhere, by {blind:.3f}")
+                         f"{error:.3f} on average,\none that answers ½ everywhere by {blind:.3f}")
     there = weight / CELL > 0.01
     panels = fig.subplots(1, 2)
     for axes, values, name in ((panels[0], best, "p / (p + q), from the densities"),

@@ -1,7 +1,7 @@
 """Squared error overlooks a small ball beside a large robot; a discriminator's features keep it.
 
 The lecture: an autoencoder trained on images often fails to register a small important object like a ping
-pong ball; an adversary can attach high saliency to a small number of pixels (Deep Learning, section 15.3).
+pong ball; an adversary can give high saliency to a small number of pixels (Deep Learning, section 15.3).
 Here a robot and a ball above it are drawn by six numbers, and the code has four, so something has to go.
 The ball is four pixels and costs squared error little. A discriminator that tells images from copies sees
 at once that it is missing. The same autoencoder is trained again with a second term in its loss, the
@@ -12,13 +12,13 @@ distance of x and x̂ in the discriminator's hidden layer (Larsen et al. 2016):
 Why not the game's own term, -ln d(x̂)? It asks that x̂ has a ball, not that it is where the ball of x is.
 A discriminator of pairs (x, x̂) could ask that (Lotter et al. 2015), but here it is sure at once, as pairs
 (x, x) are easily known, and its gradient does not lead to the ball. The distance of features does.
-As a control, φ is a hidden layer with its first weights, which never learned to tell images from copies.
+As a control, φ is a hidden layer with its initial weights, which never learned to tell images from copies.
 
 Where the ball is in a copy is read from its upper rows: the brightest patch of the ball's size. What the
 ball gains, the robot's arms lose. Both squared errors are noted, and their sum is a little larger for the
 copies with the ball: by its own measure squared error is right to give it up.
 
-What keeps the game steady is a discriminator that changes slowly beside its first weights. Where those were
+What keeps the game steady is a discriminator that changes little from its initial weights. Where those were
 smaller (Glorot's, not He's) and its rate was larger (0.001), the copies became noise in two runs of three.
 """
 
@@ -126,13 +126,13 @@ def place_read(images):
 def judge(claim, pixels, guess):
     """pixels: mean error of the ball's place by loss; guess: that of always saying the middle."""
     claim("saliency", "an autoencoder with squared error overlooks a small object",
-          "error of the ball's place in its copies, relative to that of always saying the middle:",
+          "mean error of the ball's place in its copies, relative to that of always saying the middle:",
           ratio(pixels[SQUARED], guess), at_least=0.8)
     claim("saliency.adversary", "an adversary's features make the same autoencoder keep it",
-          "error of the ball's place in pixels:", pixels[TRAINED], at_most=1)
+          "mean error of the ball's place, in pixels:", pixels[TRAINED], at_most=1)
     claim("saliency.learned", "since they have learned what tells images from copies",
-          "with untrained ones, relative to always saying the middle:", ratio(pixels[UNTRAINED], guess),
-          at_least=0.8)
+          "mean error with untrained features, relative to that of always saying the middle:",
+          ratio(pixels[UNTRAINED], guess), at_least=0.8)
 
 
 def draw_copies(run, images, copies, pixels):
@@ -156,7 +156,7 @@ def draw_errors(run, errors, guess):
     axes = fig.subplots()
     axes.set(xlabel="distance from the ball to where the copy has it, in pixels",
              ylabel="share of the scenes within it", xlim=(0, within[-1]), ylim=(0, 1.03))
-    figures.curves(axes, within, share, label=False)
+    figures.curves(axes, within, share, label=False, colours=(6, 5, 0, 9))
     axes.legend(loc="lower right", frameon=False)
     run.save(fig, "errors.png", "share of the scenes whose ball is within a distance of its place, over "
              "that distance, for three losses and for the middle of the image")

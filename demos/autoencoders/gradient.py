@@ -1,9 +1,9 @@
 """The gradient that starts its way back at the output is x̂ - x.
 
-The lecture: for squared error, and for cross-entropy on a sigmoid, the derivative of the loss in the
-decoder's output is the reconstruction less the input. Measured is the engine's gradient against that
-formula, in float64: for the losses of the library, whose rules say so, and for the cross-entropy
-written out in elementary operations, through which the chain rule has to find it.
+The lecture: for squared error, ½ Σ (x̂ - x)², and for cross-entropy on a sigmoid, the derivative of the
+loss in the decoder's output is the reconstruction less the input. Measured is the engine's gradient
+against that formula, in float64: for the losses of the library, whose rules say so, and for the
+cross-entropy written out in elementary operations, through which the chain rule has to find it.
 """
 
 import numpy as np
@@ -51,21 +51,22 @@ def departure(gradient, formula):
 
 def judge(claim, apart):
     claim("gradient", "for squared error the gradient at the output is x̂ - x",
-          "largest relative difference:", apart[SQUARED], at_most=1e-12)
-    claim("gradient.sigmoid", "for cross-entropy on a sigmoid, too",
-          "largest relative difference:", worst((apart[LIBRARY], apart[WRITTEN_OUT])), at_most=1e-12)
+          "largest difference of an entry, relative to the largest entry:", apart[SQUARED], at_most=1e-12)
+    claim("gradient.sigmoid", "and so it is for cross-entropy on a sigmoid",
+          "the same, the larger of the library's loss and the loss written out:",
+          worst((apart[LIBRARY], apart[WRITTEN_OUT])), at_most=1e-12)
 
 
 def draw(run, gradients, formulas, apart):
     """The engine's gradient over the formula, entry by entry."""
-    fig = figures.figure(11, 4.2, "The gradient at the decoder's output is x̂ - x, entry by entry")
+    fig = figures.figure(11, 4.2, "The gradient at the decoder's output is x̂ − x, entry by entry")
     for axes, name in zip(fig.subplots(1, 3), gradients):
         ends = np.array([formulas[name].min(), formulas[name].max()])
         axes.plot(ends, ends, color=figures.COLOURS[5], linewidth=5, label="equal")
         axes.scatter(formulas[name][:5], gradients[name][:5], s=6, color=figures.COLOURS[0], linewidths=0, zorder=3,
                      label="a pixel of one of five digits")
-        axes.set(xlabel="x̂ - x", ylabel="∂loss / ∂output, by the engine")
-        axes.set_title(f"{name}\n(largest relative difference {apart[name]:.0e})", fontsize=11)
+        axes.set(xlabel="x̂ − x", ylabel="∂loss / ∂output, by the engine")
+        axes.set_title(f"{name}\n(largest relative difference {figures.number(apart[name], '.0e')})", fontsize=11)
         axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
     run.save(fig, "gradient.png", "three panels: the engine's gradient against the formula x̂ - x, and the "

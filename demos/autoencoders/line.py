@@ -1,6 +1,6 @@
 """A linear autoencoder with one code unit finds the direction of most variance.
 
-The lecture: of points in the plane, reduced to one number each, a linear autoencoder keeps the place
+The lecture: a linear autoencoder that reduces each point of the plane to one number keeps the point's place
 along the first principal axis. Measured is the angle between its decoder's direction and that axis.
 """
 
@@ -29,7 +29,7 @@ def main(run):
 
 def judge(claim, angle):
     claim("pca-line", "a linear autoencoder with one code unit finds the direction of most variance",
-          "degrees between the decoder's direction and the first principal axis:", angle, at_most=1)
+          "angle in degrees between the decoder's direction and the first principal axis:", angle, at_most=1)
 
 
 def draw(run, x, copies, direction, axis, angle):

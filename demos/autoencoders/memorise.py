@@ -2,10 +2,10 @@
 
 The lecture: nothing in the reconstruction loss asks for a good code. In the pathological case the
 hidden layer has one unit and learns index mappings, x⁽ⁱ⁾ → i → x⁽ⁱ⁾. Networks of growing width are
-fitted to 20 images, with as many updates each, and their errors on these images and on new ones are
-compared with the error of always answering with the mean of the training images. A network that maps
-images to indices has no answer to a new image but the images that it knows. As a check, the widest
-network is trained on many images: in as many updates it does not memorise them.
+fitted to 20 images, all with the same number of updates, and their errors on these images and on held-out
+ones are compared with the error of always answering with the mean of the training images. A network that
+maps images to indices can only answer a new image with an image that it knows. As a check, the widest
+network is trained on many images: in the same number of updates it does not memorise them.
 """
 
 import math
@@ -30,7 +30,7 @@ def main(run):
         model = train(run, few, width)
         errors[width] = relative_errors(run, model, few, test)
         run.say(f"{width} units wide: error {errors[width]['training']:.3f} on {FEW} training images, "
-                f"{errors[width]['held out']:.3f} on new ones")
+                f"{errors[width]['held out']:.3f} on held-out ones")
     check = train(run, many, width)  # the widest, which was the last
     errors_many = relative_errors(run, check, many, test)
 
@@ -74,28 +74,29 @@ def distance_to_known(answers, known, x):
 def judge(claim, errors, to_known, errors_many, many):
     """What the widest network does with few images, and what with many."""
     claim("index-map", "with too much capacity a 1-D code memorises the training images",
-          f"error on {FEW} training images, relative to the mean image's:", errors["training"], at_most=0.05)
-    claim("index-map.new", "and nothing that it learned is of use for new images",
-          "error on held-out images, relative to the mean image's:", errors["held out"], at_least=1)
-    claim("index-map.known", "x⁽ⁱ⁾ → i → x⁽ⁱ⁾: what comes back for a new image is a training image",
+          f"squared error on {FEW} training images, relative to the mean image's:", errors["training"],
+          at_most=0.05)
+    claim("index-map.new", "and does no better on new images than the mean image",
+          "squared error on held-out images, relative to the mean image's:", errors["held out"], at_least=1)
+    claim("index-map.known", "x⁽ⁱ⁾ → i → x⁽ⁱ⁾: what comes back for a new image is near a training image",
           "squared distance of x̂ from the nearest training image, relative to that from x:",
           to_known, at_most=0.25)
-    claim("index-map.many", "with many images it does not, in as many updates",
-          f"its held-out error, relative to that on {many:,} training images:",
+    claim("index-map.many", "with many images it does not memorise, in the same number of updates",
+          f"held-out squared error, relative to that on {many:,} training images:",
           ratio(errors_many["held out"], errors_many["training"]), at_most=1.2)
 
 
 def draw_capacity(run, errors, errors_many, many):
     """Training and held-out error over the width, and both after training on many images."""
     widths, widest = list(errors), errors[max(errors)]
-    fig = figures.figure(8.5, 5.2, f"{FEW} images through a 1-D code: networks {max(errors)} units wide leave\n"
+    fig = figures.figure(8.5, 5.2, f"{FEW} images through a 1-D code: a network {max(errors)} units wide leaves\n"
                          f"an error of {widest['training']:.3f} on these images, and of "
                          f"{widest['held out']:.2f} on new ones")
     axes = fig.subplots()
     axes.axhline(1, color=figures.COLOURS[9], linestyle="--", linewidth=1.5)
     axes.text(widths[0], 0.98, "always answering with the mean image", fontsize=10, va="top")
     for name, colour, marker, size in (("held out", figures.COLOURS[7], "s", 13),
-                                       ("training", figures.COLOURS[2], "o", 7)):
+                                       ("training", figures.COLOURS[1], "o", 7)):
         axes.plot(widths, [errors[width][name] for width in widths], color=colour, marker=marker,
                   linewidth=2, label=f"{name}, trained on {FEW} images")
         axes.plot(widths[-1], errors_many[name], color=colour, marker=marker, markerfacecolor="white",
@@ -145,7 +146,7 @@ def draw_line(axes, places):
     axes.plot(np.stack((spots, middles)), [[1], [0]], color=figures.COLOURS[9], linewidth=0.8)
     axes.scatter(spots, np.ones(len(spots)), s=22, color=figures.COLOURS[0], zorder=3)
     for place, spot, side in ((places[0], spots[0], "left"), (places[-1], spots[-1], "right")):
-        axes.text(spot, 1.15, f"h = {place:.1f}", fontsize=10, ha=side, va="bottom")
+        axes.text(spot, 1.15, f"h = {figures.number(place, '.1f')}", fontsize=10, ha=side, va="bottom")
     axes.set(xlim=(0, len(places)), ylim=(0, 1.7))
     axes.axis("off")
 

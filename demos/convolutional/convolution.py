@@ -1,6 +1,6 @@
 """A transposed convolution undoes the size of a convolution, not the convolution.
 
-The lecture: its output size is s(n-1) + k - 2p, so 3 x 3 becomes 6 x 6 and 5 x 5 becomes 10 x 10; and
+The lecture: its output size is s (n - 1) + k - 2p, so 3 × 3 becomes 6 × 6 and 5 × 5 becomes 10 × 10; and
 "deconvolution" is a wrong name for it, since it is the transpose of a convolution, not its inverse.
 Measured are the sizes it really gives, the two sides of ⟨conv x, y⟩ = ⟨x, convᵀ y⟩, which is what
 "transpose" means, and how much of an image x is left when the best multiple of convᵀ(conv x) is taken
@@ -34,7 +34,7 @@ def main(run):
 
 
 def output_size(run, n, k, s, p):
-    """The size that conv_transpose2d really gives to an image of n x n."""
+    """The size that conv_transpose2d really gives to an image of n × n."""
     x, w = run.tensor(np.ones((1, n, n, 1))), run.tensor(np.ones((k, k, 1, 1)))
     return ops.conv_transpose2d(x, w, stride=s, padding=p).shape[1]
 
@@ -64,24 +64,24 @@ def one_digit(rng):
 
 
 def edge_kernel():
-    """A 4 x 4 kernel that answers to edges from dark to bright, downwards."""
+    """A 4 × 4 kernel that answers to edges from dark to bright, downwards."""
     return np.outer([-1.0, -1, 1, 1], [1.0, 3, 3, 1])[:, :, None, None] / 16
 
 
 def judge(claim, wrong, tried, apart, share):
-    claim("convt-size", "the output size of a transposed convolution is s(n-1) + k - 2p",
-          f"wrong among {tried} combinations of n, k, s and p:", wrong, at_most=0)
+    claim("convt-size", "the output size of a transposed convolution is s (n - 1) + k - 2p",
+          f"how many of {tried} combinations of n, k, s and p give another size:", wrong, at_most=0)
     claim("convt-adjoint", "it is the transpose of the convolution, ⟨conv x, y⟩ = ⟨x, convᵀ y⟩",
           "relative difference of the two sides:", apart, at_most=1e-12)
     claim("convt-adjoint.inverse", "and not its inverse, convᵀ(conv x) ≠ x",
-          "what is left of x after the best multiple of convᵀ(conv x) is taken off it, by its norm:",
+          "norm of what is left of x less the best multiple of convᵀ(conv x), relative to that of x:",
           share, at_least=0.1)
 
 
 def draw_sizes(run):
     """Tables of output sizes for inputs of 3 and 5 pixels; shaded where the size doubles."""
-    fig = figures.figure(10, 4.4, "The output size of a transposed convolution is s(n - 1) + k - 2p:\n"
-                         "so 3 x 3 can become 6 x 6, and 5 x 5 become 10 x 10 (shaded)")
+    fig = figures.figure(10, 4.4, "The output size of a transposed convolution is s (n − 1) + k − 2p:\n"
+                         "so 3 × 3 can become 6 × 6, and 5 × 5 become 10 × 10 (shaded)")
     rows = list(itertools.product(STRIDES, PADDINGS))
     for axes, n in zip(fig.subplots(1, 2), (3, 5)):
         sizes = [[output_size(run, n, k, s, p) for k in KERNELS] for s, p in rows]
@@ -91,7 +91,7 @@ def draw_sizes(run):
         table.auto_set_font_size(False)
         table.set_fontsize(13)
         axes.set_axis_off()
-        axes.set_title(f"n = {n}: the output of {n} x {n} pixels", fontsize=12)
+        axes.set_title(f"n = {n}: the output size of {n} × {n} pixels", fontsize=12)
     run.save(fig, "sizes.png", "two tables of output sizes for inputs of 3 and 5 pixels, over stride, "
              "padding and kernel; stride 2 doubles the size for k = 2, p = 0 and for k = 4, p = 1")
 
@@ -99,8 +99,8 @@ def draw_sizes(run):
 def draw_images(run, x, w, down, up, rest, share):
     """The image, the kernel, the convolution, what its transpose makes of that, and what is missing."""
     panels = {
-        "x, 28 x 28": (x, 1.6), "the kernel w, 4 x 4\n(enlarged; in 16ths)": (16 * w, 1),
-        "conv x, stride 2:\n14 x 14": (down, 0.8), "convᵀ(conv x): 28 x 28,\nthe size is back": (up, 1.6),
+        "x, 28 × 28": (x, 1.6), "the kernel w, 4 × 4\n(enlarged; in 16ths)": (16 * w, 1),
+        "conv x, stride 2:\n14 × 14": (down, 0.8), "convᵀ(conv x): 28 × 28,\nthe size is back": (up, 1.6),
         f"x less the best multiple of it:\n{share:.0%} of the norm of x is left": (rest, 1.6),
     }
     fig = figures.figure(13, 4.1, "The transpose of a convolution gives back the size of the image, "
@@ -110,7 +110,7 @@ def draw_images(run, x, w, down, up, rest, share):
         bound = np.abs(x if picture is rest else picture).max()  # what is left, in the colours of x
         figures.show_signed(axes, picture.squeeze(), bound, title)
     for (i, j), entry in np.ndenumerate(16 * w.squeeze()):
-        every[1].text(j, i, f"{entry:.0f}".replace("-", "−"), ha="center", va="center",
+        every[1].text(j, i, figures.number(entry, ".0f"), ha="center", va="center",
                       color="white" if abs(entry) > 2 else "black")
     run.save(fig, "images.png", "a digit; a kernel, negative above and positive below; their convolution, "
              "at half the size; its transpose, again at the digit's size; and the digit less the best "

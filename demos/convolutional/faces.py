@@ -1,4 +1,4 @@
-"""A face autoencoder: strided convolutions make a code of a face, transposed ones a face of the code.
+"""Strided convolutions make a code of a face, and transposed ones make a face of the code again.
 
 The lecture: convolutional encoders and decoders learn codes of faces; once they are trained, one can throw
 the decoder away and keep the code as a description. Measured are the squared error on faces never seen,
@@ -8,8 +8,8 @@ faces that stand here and there, before walls of all colours, a code this short 
 With `--data cifar10` it is photographs of anything, of which no factors are known.
 
 That the code says who it is holds in part: it keeps what many pixels show, the width of the face, the skin
-and the hair. The colour of the eyes, how far apart they are, the length of the nose and the brows are a few
-pixels' matter, and squared error lets them go. Of all this PCA's code tells nearly as much.
+and the hair. The colour of the eyes, how far apart they are, the length of the nose and the brows change
+few pixels, and squared error lets them go. PCA's code tells nearly as much of all this.
 """
 
 import numpy as np
@@ -65,15 +65,15 @@ def what_is_kept(images, codes, new):
 
 def judge(claim, size, errors, at_most, kept):
     """errors: squared errors of both; kept: {factor: R²} of the code, or None where no factors are known."""
-    claim("faces", f"a convolutional autoencoder makes a code of {size} numbers, and the image of the code",
+    claim("faces", f"a convolutional autoencoder makes a code of {size} numbers, and the image from the code",
           "its held-out squared error, relative to PCA's with as many numbers:",
           ratio(errors["autoencoder"], errors["PCA"]), at_most=at_most)
     if kept is None:
         return
-    claim("faces.expression", "the code describes a face: its expression and pose",
+    claim("faces.expression", "the code describes a face, its expression and pose",
           "the smaller R² of smile and pose, linearly from the code:",
           least(kept[name] for name in EXPRESSION), at_least=0.5)
-    claim("faces.person", "and of who it is, what many pixels show",
+    claim("faces.person", "and what many pixels show of who it is",
           "least R² of face width, skin and hair length, linearly from the code:",
           least(kept[name] for name in PERSON), at_least=0.5)
 

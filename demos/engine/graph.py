@@ -2,9 +2,9 @@
 
 The lectures: training is backpropagation, and a VAE's gradient finds its way through the sampler. Here
 a result remembers what it was computed from; the gradient goes back from the loss to the parameters,
-and where several arrows come together at a box, their shares add up. Nothing goes back to data, such
-as the batch x and the noise ε, for which nobody asks. Drawn are a small expression with all of its
-numbers, to be checked by hand, and the loss of a variational autoencoder.
+and where several arrows come back to one box, their shares add up. Nothing goes back to data, such
+as the batch x and the noise ε, whose gradients nobody asks for. Drawn are a small expression with all
+of its numbers, to be checked by hand, and the loss of a variational autoencoder.
 """
 
 from typing import NamedTuple
@@ -157,7 +157,7 @@ def written(box, gradients, values):
 
 def rows(array):
     """Each row of an array as a line of text."""
-    return [" ".join(f"{x:5.2f}".replace("-", "−") for x in row) for row in np.atleast_2d(array)]
+    return [" ".join(figures.number(x, "5.2f") for x in row) for row in np.atleast_2d(array)]
 
 
 def layout(boxes, texts):

@@ -128,20 +128,20 @@ def judge(claim, seconds, series, peaks, files):
     """seconds are tinyae's for each Sizes."""
     small, large = series["batch"][0], series["batch"][:3][-1]
     claim("growth.batch", "a larger batch costs less for each example",
-          f"time per example at a batch of {large.batch}, in terms of that at {small.batch}:",
+          f"time per example at a batch of {large.batch}, relative to that at {small.batch}:",
           seconds[large] / large.batch / (seconds[small] / small.batch), at_most=0.75)
     claim("growth.linear", "time grows no faster than batch, depth and the square of the width",
-          "largest exponent at the upper end of batch, depth and width, of which half counts:",
+          "largest exponent at the upper end of batch and depth, and half of that of width:",
           worst(exponent(seconds, line, axis) / POWERS[axis] for axis, line in series.items()), at_most=1.3)
     claim("growth.memory", "a step holds the parameters, their averages and each layer's output, and not much more",
-          "largest peak of a step in terms of what it must hold:",
+          "largest peak of a step, relative to what it must hold:",
           worst(peak / sizes.held for sizes, peak in peaks.items()), at_most=3)
     few, many = min(files), max(files)
     claim("growth.examples", "an example costs as much however many there are",
-          f"time per example of {many:,} in a file, in terms of that of {few:,}:",
+          f"time per example of {many:,} in a file, relative to that of {few:,}:",
           files[many]["seconds_per_example"] / files[few]["seconds_per_example"], at_most=1.5)
     claim("growth.memmap", "of a file mapped into memory, fit reads only the batches",
-          f"peak memory of training on {many:,} examples in terms of the file's size:",
+          f"peak memory of training on {many:,} examples, relative to the file's size:",
           files[many]["peak_bytes"] / files[many]["file_bytes"], at_most=0.1)
 
 
@@ -194,7 +194,7 @@ def draw_time(run, seconds, series, files):
              f" ({where(run.device)})")
     if len(lines) > 1:
         ratios = [ours[sizes] / theirs for sizes, theirs in lines[CONTENDERS[1]].items()]
-        title += f";\ntinyae takes {min(ratios):.2f} to {max(ratios):.2f} of PyTorch's time"
+        title += f";\ntinyae takes {min(ratios):.2f} to {max(ratios):.2f} times PyTorch's time"
     fig, last = panels(title, series, "milliseconds", lines,
                        lambda sizes, end: ours[end] * sizes.arithmetic / end.arithmetic, "as the arithmetic grows")
     each = [1e6 * found["seconds_per_example"] for found in files.values()]

@@ -1,10 +1,10 @@
 """How long a training step takes: tinyae, PyTorch, NumPy by hand and the floor, in turns.
 
 The floor is what no NumPy program can avoid: the step's matrix products and one pass of Adam. The VAE's
-step is there by hand as well (`_by_hand.py`): what a program without an engine can do. PyTorch
-is compared where it is installed (pip install torch). Each library has a process of its own, and they
-take turns (`_turns.py`); what counts is the ratio of the medians. With --profile only tinyae's steps are
-timed, and a table tells where the time goes.
+step is there by hand as well (`_by_hand.py`): what a program without an engine can do. PyTorch is
+compared where it is installed (pip install torch). Each library has a process of its own, and they take
+turns (`_turns.py`); what counts is the ratio of the medians. With --profile only tinyae's steps are timed,
+and a table shows where the time goes.
 """
 
 import re
@@ -23,7 +23,8 @@ TIMED = True
 
 
 def options(p):
-    p.add_argument("--rounds", type=whole(1), default=20, help="turns of each contender, or steps of a profile (default: 20)")
+    p.add_argument("--rounds", type=whole(1), default=20,
+                   help="turns of each contender, or steps of a profile (default: 20)")
     p.add_argument("--profile", action="store_true",
                    help="where the time of tinyae's steps goes, by operation, in place of the comparison")
 
@@ -81,7 +82,7 @@ def told(case, medians, place):
     """The medians of a model and how tinyae's relates to the others', in lines of text."""
     lines = [f"\nOne training step of the {case}, batch {BATCH}, {place}, median:"]
     lines += [f"  {name:34}{seconds * 1e3:8.2f} ms" for name, seconds in medians.items()]
-    lines += [f"  {name} takes " + ", ".join(f"{r:.2f} of {other} time" for other, r in of.items())
+    lines += [f"  {name} takes " + ", ".join(f"{r:.2f} times {other} time" for other, r in of.items())
               for name, of in ratios(medians).items() if of]
     if medians["tinyae"] < medians.get(FLOOR, 0):
         lines.append("  The floor cannot be slower than the step: the machine was busy, do not trust these.")
@@ -90,7 +91,10 @@ def told(case, medians, place):
 
 def draw(run, results, place):
     """A panel of bars for each model."""
-    fig = figures.figure(9, 0.9 + 1.8 * len(results), f"Time of a training step, batch {BATCH} ({place})")
+    times = [of["PyTorch's"] for of in (ratios(medians)["tinyae"] for medians in results.values()) if "PyTorch's" in of]
+    point = (f"A training step of tinyae takes {min(times):.2f} to {max(times):.2f} times PyTorch's time"
+             if times else "How long a training step of tinyae takes")
+    fig = figures.figure(9, 1.1 + 1.8 * len(results), f"{point}\n(batch {BATCH}, {place}, medians)")
     shades = {"tinyae": figures.COLOURS[0], "PyTorch": figures.COLOURS[6], "by": figures.COLOURS[2],
               "floor": figures.COLOURS[9]}
     for axes, (case, medians) in zip(np.ravel(fig.subplots(len(results), 1)), results.items()):
@@ -101,6 +105,6 @@ def draw(run, results, place):
         axes.set(xlim=(0, max(values) * 1.2), xlabel="milliseconds")
         axes.spines[["top", "right"]].set_visible(False)
         of = ratios(medians)["tinyae"].get("PyTorch's")
-        axes.set_title(f"{case}: tinyae takes {of:.2f} of PyTorch's time" if of else case, fontsize=11)
+        axes.set_title(f"{case}: {of:.2f} times PyTorch's time" if of else case, fontsize=11)
     run.save(fig, "speed.png", "bars of the milliseconds of a training step, for each of four models: by "
              "tinyae, by what it is compared with, and the floor")

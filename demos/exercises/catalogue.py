@@ -224,7 +224,7 @@ EXERCISES = _exercises(
         "np.logaddexp(0, x) is softplus. Its derivative is the sigmoid; mind the minus inside. To stay "
         "finite, exponentiate only what is negative.")),
     ("contrastive_divergence", (
-        "Five lines for the chain: p(h|v), h, p(v|h), v', p(h|v'). A comparison of arrays makes a draw.",
+        "Five lines for the chain: p(h | v), h, p(v | h), v', p(h | v'). A comparison of arrays makes a draw.",
         "v.T @ p sums v_i p_j over the examples. Divide by N; for b and c it is the mean of the "
         "difference.")),
     ("info_nce", (

@@ -3,10 +3,10 @@
 The lecture: vectors in latent space can be added and subtracted. The mean code of training faces that wear
 glasses, less that of faces that wear none, is added to the codes of bare-eyed faces never seen; the same
 with smiles and with hats. A network that reads factors from an image says what is there then and what else
-moved. Beside it is the same arithmetic on pixels, where the means are blurred images: it begins with the
-same decoded faces, and what either changes in the image is compared with what changes where the same person
-is drawn anew, with glasses. On pixels, too, the reader finds glasses; but they are one ghost for all faces,
-however wide a face is and wherever it looks.
+moved. Beside it is the same arithmetic on pixels, where the means are blurred images. Both begin with the
+same decoded faces, and what they change in the image is compared with the true change: that where the same
+person is drawn anew, with glasses. On pixels, too, the reader finds glasses; but they are the same ghost on
+all faces, however wide a face is and wherever it looks.
 
 The faces are those of `editing`: all in the same place and light, without beards, and turned at most half as
 far as can be.
@@ -69,14 +69,14 @@ def measured(space, name, before, after, change):
 def judge(claim, numbers):
     """numbers: {operation: {"codes", "pixels": what `measured` gives}}."""
     claim("arithmetic", "what is added to the code of a face appears on it",
-          "faces that have it then, the rarest of glasses, smile and hat:",
+          "share of faces that have it then, the least of glasses, smile and hat:",
           least(found["codes"]["there"] for found in numbers.values()), at_least=0.85)
     claim("arithmetic.others", "and the rest of the face stays",
-          "largest move of another factor in the median face, in its ranges:",
+          "largest median move of another factor, relative to its range:",
           worst(found["codes"]["moved"][farthest(found["codes"]["moved"], name)]
                 for name, found in numbers.items()), at_most=1 / 6)
-    claim("arithmetic.pixels", "images themselves do not add up so well",
-          "share of the true change that is missed with codes, relative to pixels, the largest of the three:",
+    claim("arithmetic.pixels", "adding pixels misses more of the true change in the image",
+          "share of the change that is missed with codes, relative to pixels, the largest of the three:",
           worst(ratio(found["codes"]["missed"], found["pixels"]["missed"]) for found in numbers.values()),
           at_most=0.9)
 

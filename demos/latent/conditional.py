@@ -1,19 +1,19 @@
-"""Faces to order: told what a face wears, a VAE leaves it out of z, and puts it on any z that is asked for.
+"""Faces to order: a VAE that is told what a face wears leaves it out of z, and draws any z with what is asked for.
 
 The lecture: a conditional variational autoencoder models p(x | z, y), and is asked for "a face with beard,
 glasses, brown hair". Here y is that: three times yes or no, and one of four colours of hair. Encoder and
-decoder see y beside what they see, and z is left for the rest: whose face it is, its pose, its smile. Faces
-are drawn from the prior for each of the 32 orders there are, and a network that reads factors from an image
-says what is there; how often it is right is measured on held-out drawn faces.
+decoder are also given y, and z is left for the rest: whose face it is, its pose, its smile. Faces are drawn
+from the prior for each of the 32 orders there are, and a network that reads factors from an image says what
+is there; how often it is right is measured on held-out drawn faces.
 
-One z under many y should be one person, dressed differently. So it is measured how far what makes a person
-moves from order to order, in how far it moves from z to z; and, as the faces are drawn by code, how near a
-stranger's face, encoded bare and decoded with everything on, comes to that stranger drawn so.
+One z under many y should be one person, dressed differently. So it is measured how much what makes a person
+varies from order to order, relative to how much it varies from z to z; and, as the faces are drawn by code,
+how near a stranger's face, encoded bare and decoded with everything on, comes to that stranger drawn so.
 
-The expression stays less surely than the person. The pose moves more than they do from order to order,
-and the smile is not in z at all: with the KL term at its full weight it does not pay to code what changes
-few pixels, and faces are blurred. With a weight of 0.05 they are sharper, but z tells some of y again, draws
-from the prior are no longer like codes of faces, and often the hair has not the colour that was ordered.
+The expression is kept less surely than the person. The pose varies more from order to order, and the smile is
+not in z at all: with the KL term at its full weight it does not pay to code what changes few pixels, and faces
+are blurred. With a weight of 0.05 they are sharper, but z tells some of y again, draws from the prior are no
+longer like codes of faces, and the hair often has another colour than was ordered.
 """
 
 import itertools
@@ -60,7 +60,7 @@ def main(run):
     judge(run.claim, reading, there, moved, error)
     draw_orders(run, model, z[:10], there)
     draw_shares(run, reading, there, moved)
-    draw_strangers(run, bare[0], copies["dressed"], dressed[0])
+    draw_strangers(run, bare[0], copies["dressed"], dressed[0], ratio(error["dressed"], error["another"]))
 
 
 def trained(run, x, y):
@@ -117,17 +117,18 @@ def moves(rest):
 def judge(claim, reading, there, moved, error):
     """How often each attribute is read rightly, and is there; what `moves` gives; squared errors."""
     claim("conditional", "p(x | z, y) generates what it is asked for",
-          "how often what was asked for is there, or absent, the least of four:", least(there.values()),
+          "share of faces in which an attribute is as asked, the least of four attributes:", least(there.values()),
           at_least=0.85)
-    claim("conditional.read", "according to a network that can tell", "its accuracy on drawn faces, the lowest:",
+    claim("conditional.read", "according to a network that can tell",
+          "its accuracy on held-out drawn faces, the least of four attributes:",
           least(reading.values()), at_least=0.95)
     claim("conditional.person", "one z under many y is one person dressed differently",
-          f"spread of {', '.join(PERSON)} over the orders, in that over z, the largest:",
+          f"standard deviation over the orders, relative to that over z, the largest of {', '.join(PERSON)}:",
           worst(moved[name] for name in PERSON), at_most=1 / 3)
-    claim("conditional.true", "it is that person",
+    claim("conditional.true", "a stranger who is encoded bare and decoded dressed is still that stranger",
           "squared error of dressed strangers, relative to that from another stranger dressed so:",
           ratio(error["dressed"], error["another"]), at_most=0.5)
-    claim("conditional.dressed", "drawn nearly as well as the model draws them at all",
+    claim("conditional.dressed", "and is drawn nearly as well as from a code of that stranger dressed",
           "squared error of dressed strangers, relative to that of encoding them dressed:",
           ratio(error["dressed"], error["copied"]), at_most=1.5)
 
@@ -136,7 +137,7 @@ def draw_orders(run, model, z, there):
     """Some orders, each with the same z: a column is a person."""
     y = [[float(name in order) for name in (*WORN, *HAIR)] for order in ORDERS]
     made = decoded(run, model, np.tile(z, (len(y), 1)), np.repeat(np.float32(y), len(z), axis=0))
-    fig = figures.figure(10, 5.6, "Faces to order: of what is asked for even the rarest is there in "
+    fig = figures.figure(10, 5.6, "Faces to order: each attribute is as asked in at least "
                          f"{least(there.values()):.1%} of them.\nA column has one z, a row one y")
     axes = fig.subplots()
     figures.show_images(axes, made, len(z))
@@ -149,8 +150,8 @@ def draw_orders(run, model, z, there):
 def draw_shares(run, reading, there, moved):
     """How often each attribute is there, and how far the rest moves."""
     most = worst(moved[name] for name in PERSON)
-    fig = figures.figure(10, 4, "Who wears it moves from order to order\n"
-                         f"{most:.2f} times as far as from z to z, or less (the pose: {moved['pose']:.2f})")
+    fig = figures.figure(10, 4, "From order to order the person varies at most "
+                         f"{most:.2f} times as much\nas from z to z, the pose {moved['pose']:.2f} times")
     left, right = fig.subplots(1, 2)
     places = np.arange(len(there))
     for shift, shares, name, colour in ((-0.2, there, "as asked, in new faces", 0),
@@ -164,14 +165,17 @@ def draw_shares(run, reading, there, moved):
     colours = [figures.COLOURS[6 if name in PERSON else 9] for name in moved]
     right.barh(range(len(moved)), list(moved.values()), 0.6, color=colours)
     right.set_yticks(range(len(moved)), moved)
-    right.set(xlabel="spread over the orders / spread over z", ylim=(len(moved) - 0.4, -0.6))
+    right.set(xlabel="standard deviation over the orders / over z", ylim=(len(moved) - 0.4, -0.6))
+    right.set_title("the person (red), and the expression (grey)", fontsize=11)
+    left.set_title("what was asked for", fontsize=11)
     run.save(fig, "shares.png", "left, bars: how often what was asked for is there; right, bars: how far "
              "other factors move with what is asked for")
 
 
-def draw_strangers(run, bare, dressed, truth):
+def draw_strangers(run, bare, dressed, truth, times):
     """People never seen, encoded bare, decoded with everything on, and as they would be drawn."""
-    fig = figures.pictures("Ten strangers, encoded as they are and decoded with another y", {
+    fig = figures.pictures("Ten strangers, encoded as they are and decoded with another y:\n"
+                           f"{times:.2f} of the squared error from another stranger dressed so", {
         "held-out faces x": bare, "decoded from their z with beard, glasses and hat": dressed,
         "the same people drawn so, which the model has not seen": truth}, columns=10)
     run.save(fig, "strangers.png", "three rows: bare faces, the same dressed by the model, and so drawn")

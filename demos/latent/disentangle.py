@@ -3,18 +3,18 @@
 The lectures: a diagonal prior makes latent dimensions independent and interpretable. Faces are drawn of
 one person in which four factors vary, and models with four dimensions are trained on them: an autoencoder,
 and VAEs with several weights β of the KL term (Higgins et al. 2017). A table says what share of the
-information about each factor each dimension holds. Its mutual-information gap is how much more the first
-dimension tells than the second, averaged over the factors (Chen et al. 2018, here of the means of q(z | x));
-as a gap is a matter of the first weights as much as of β (Locatello et al. 2019), several are tried.
+information about each factor each dimension holds. Its mutual-information gap is how much more the most
+telling dimension tells than the next, averaged over the factors (Chen et al. 2018, here of the means of
+q(z | x)); as a gap depends on the initial weights as much as on β (Locatello et al. 2019), several are tried.
 
-It holds only in part. With β = 1 the prior is as diagonal, and the gap is that of an autoencoder, whose
-dimensions mean nothing by themselves: whatever mixture of factors the first weights lead to. It takes so
-large a β that z is noisy and it pays to keep apart what changes different pixels; even then no dimension
-tells all of its factor. The price is detail: the smile, which changes few pixels, is lost. (For a Gaussian
-p(x | z) a larger β is the same as more noise: β = 256 for pixels with σ = 0.1 is β = 1 for σ = 1.6.) Pose and
-light are left out: they change the pixels that other factors change, and stay mixed with them.
+It holds only in part. With β = 1 the prior is as diagonal, and yet the gap is that of an autoencoder, whose
+dimensions mean nothing by themselves: each is whatever mixture of factors the initial weights lead to. It
+takes a β so large that z is noisy and it pays to keep apart what changes different pixels; even then no
+dimension tells all of its factor. The price is detail: the smile, which changes few pixels, is lost. (For a
+Gaussian p(x | z) a larger β is the same as more noise: β = 256 for pixels with σ = 0.1 is β = 1 for σ = 1.6.)
+Pose and light are left out: they change the pixels that other factors change, and stay mixed with them.
 
-The images enter as their first 50 principal components, which hold 99.99 % of their variance: a rotation
+The images enter as their first 50 principal components, which hold 99.99% of their variance: a rotation
 keeps every squared error, and a network for 50 numbers is trained in two seconds.
 """
 
@@ -34,7 +34,7 @@ AXES = 50  # principal axes
 LATENT, HIDDEN = len(FACTORS), (100, 100)
 AUTOENCODER, PLAIN, HIGH = "autoencoder", "β = 1", "β = 256"
 MODELS = {AUTOENCODER: None, PLAIN: 1, "β = 16": 16, HIGH: 256}
-STARTS = 3  # first weights
+STARTS = 3  # draws of the initial weights
 
 
 def main(run):
@@ -101,7 +101,7 @@ def look_at(run, space, beta, start, x, x_new, factors):
     """A trained model, its codes of held-out faces, their table and gap, and the squared error per face."""
     model = space.model(beta, run.rng(f"weights {start}"))
     run.fit(model, x, lr=optim.one_cycle(5e-3), rng=run.rng(f"training {start}"),
-            what=f"{'autoencoder' if beta is None else f'β = {beta}'}, first weights {start + 1}")
+            what=f"{'autoencoder' if beta is None else f'β = {beta}'}, initial weights {start + 1}")
     codes = run.apply(lambda x: model.encode(x) if beta is None else model.encode(x).mean, x_new)
     table = information_table(codes, factors)
     error = ((run.apply(model.reconstruct, x_new) - x_new) ** 2).sum(axis=1).mean() * NOISE**2
@@ -110,12 +110,12 @@ def look_at(run, space, beta, start, x, x_new, factors):
 
 
 def judge(claim, gaps, errors):
-    """{model: the gap, the squared error, for each of the first weights}."""
+    """{model: the gap, the squared error, for each draw of the initial weights}."""
     high = np.mean(gaps[HIGH])
     claim("disentangle", "a diagonal prior makes latent dimensions interpretable, if its weight is large",
-          f"mutual-information gap with {HIGH}, less that with {PLAIN}, mean over first weights:",
+          f"mutual-information gap with {HIGH}, less that with {PLAIN}, mean over initial weights:",
           high - np.mean(gaps[PLAIN]), at_least=0.15)
-    claim("disentangle.autoencoder", "and those of an autoencoder are not",
+    claim("disentangle.autoencoder", "and the dimensions of an autoencoder are not",
           f"the gap with {HIGH}, less that of an autoencoder:", high - np.mean(gaps[AUTOENCODER]),
           at_least=0.15)
     claim("disentangle.price", "the price is detail",
@@ -124,16 +124,16 @@ def judge(claim, gaps, errors):
 
 
 def draw_gaps(run, gaps, errors):
-    """The gap and the error for every model, a point for each of the first weights."""
+    """The gap and the error for every model, a point for each draw of the initial weights."""
     fig = figures.figure(10, 4.4, "What a larger β buys: a gap of "
                          f"{np.mean(gaps[HIGH]):.2f} instead of {np.mean(gaps[PLAIN]):.2f}; what it costs: "
                          f"{ratio(np.mean(errors[HIGH]), np.mean(errors[PLAIN])):.1f} times the error")
     for axes, values, name, colour in zip(fig.subplots(1, 2), (gaps, errors), (
-            "mutual-information gap", "squared error of a held-out face"), (0, 6)):
+            "mutual-information gap", "squared error per held-out face"), (0, 6)):
         for place, of_name in enumerate(values.values()):
             axes.plot([place] * len(of_name), of_name, "o", color=figures.COLOURS[colour], alpha=0.6)
         axes.plot([np.mean(of_name) for of_name in values.values()], "_", color=figures.COLOURS[colour],
-                  markersize=26, markeredgewidth=3, label="mean over first weights")
+                  markersize=26, markeredgewidth=3, label="mean over initial weights")
         axes.set_xticks(range(len(values)), values)
         axes.set(ylabel=name, ylim=(0, None), xlim=(-0.5, len(values) - 0.5))
         axes.grid(axis="y", alpha=0.3)

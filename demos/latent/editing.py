@@ -2,19 +2,19 @@
 
 The lecture: a diagonal prior makes different dimensions of z encode interpretable factors, such as the
 degree of smile and the pose of the head, and an image is edited by changing some of them. Here a
-variational autoencoder has learnt 10,000 drawn faces. A direction in its latent space is how z changes with
-one factor, by least squares on the training faces and all their factors. It is followed on people never
-seen, drawn frowning, as far as makes training faces smile wider by two thirds of the range, and a network
-that reads factors from an image says what moved; its own error is stated beside it.
+variational autoencoder is trained on 10,000 drawn faces. A direction in its latent space is how z changes
+with one factor, by least squares on the training faces and all their factors. On people never seen, drawn
+frowning, z is moved along it as far as makes training faces smile wider by two thirds of the smile's range,
+and a network that reads factors from an image says what moved; its own error is stated beside it.
 
-The claim holds in part: it is a direction across many dimensions that means a smile. The one dimension that
-moves it farthest is measured too: three standard deviations along it move the smile less, and other factors
-more for it.
+The claim holds in part: it takes a direction across many dimensions to mean a smile. The one dimension that
+moves the smile farthest is measured too: three standard deviations along it move the smile less, and other
+factors more in proportion.
 
-The faces are alike in what matters less: all are in the same place, before the same wall, in the same light,
-which would else take all of the code, as squared error sees more in a shift of a pixel than in a smile. None
-has a beard, which hides the mouth, and heads turn half as far as they can: between the codes of heads turned
-all the way left and right, the middle of the straight line is often no face.
+The faces differ in little else: all are in the same place, before the same wall, in the same light. Where these
+vary they take up all of the code, as squared error sees more in a shift of a pixel than in a smile. None has a
+beard, which hides the mouth, and heads turn half as far as they can: between the codes of heads turned all the
+way left and right, the middle of the straight line is often no face.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ LECTURES = "L5"
 SMILE, POSE = column("smile"), column("pose")
 MOVE = 2 / 3  # of a factor's range: from a sixth of it to five sixths
 TURN = PLAIN["turn"]  # so much of the pose's range is used here, and counts as the whole
-STEPS = np.linspace(0, MOVE, 5)  # of the grid, in ranges
+STEPS = np.linspace(0, MOVE, 5)  # of the grid, relative to a factor's range
 SLIDERS = {"smile": 1, "pose": TURN, "glasses": 1, "hat": 1, "hair length": 1, "blond hair": 1, "skin": 1,
            "face width": 1}
 
@@ -75,19 +75,19 @@ def side_effect(moved, meant):
 
 
 def judge(claim, moved):
-    """moved: {"smile", "pose", "one dimension": {factor: median move in its ranges}}."""
+    """moved: {"smile", "pose", "one dimension": {factor: median move, relative to its range}}."""
     smile, other = moved["smile"], farthest(moved["smile"], "smile")
     claim("editing", "to change z along a direction changes the smile of a face never seen",
-          "the smile's move in the median face, in ranges, where two thirds were asked:", smile["smile"],
+          "median move of the smile, relative to its range (asked for: two thirds):", smile["smile"],
           at_least=0.55)
     claim("editing.others", "and little else",
-          f"largest move of another factor in the median face, in its ranges ({other}):", smile[other],
+          f"largest median move of another factor, relative to its range ({other}):", smile[other],
           at_most=1 / 6)
-    claim("editing.pose", "along another, its head turns",
-          "the pose's move in the median face, in ranges, where two thirds were asked:",
+    claim("editing.pose", "along another direction its head turns",
+          "median move of the pose, relative to its range (asked for: two thirds):",
           moved["pose"]["pose"], at_least=0.55)
-    claim("editing.direction", "it takes a direction: the dimension of z that moves the smile most moves more else",
-          "what else moves for each range that the smile moves, relative to that dimension:",
+    claim("editing.direction", "the one dimension of z that moves the smile farthest moves more else in proportion",
+          "largest move of another factor over the smile's, along the direction, relative to that dimension:",
           ratio(side_effect(smile, "smile"), side_effect(moved["one dimension"], "smile")),
           at_least=0, at_most=0.5)
 
@@ -104,7 +104,7 @@ def draw_grid(run, space, smile, pose):
     places, names = 33 * np.arange(len(STEPS)) + 17, [f"{step:.2g}" for step in STEPS]
     right.set_xticks(places, names)
     right.set_yticks(places, names)
-    right.set(xlabel="a: smile, in ranges", ylabel="b: pose, in ranges")
+    right.set(xlabel="a: smile, relative to its range", ylabel="b: pose, relative to its range")
     run.save(fig, "grid.png", "a drawn face, and a grid of it decoded from z moved along two directions: "
              "the smile from left to right, the pose from top to bottom")
 
@@ -112,8 +112,9 @@ def draw_grid(run, space, smile, pose):
 def draw_moves(run, moved, error):
     """How far each factor moved along the direction, and along one dimension alone."""
     direction, single = (side_effect(moved[way], "smile") for way in ("smile", "one dimension"))
-    fig = figures.figure(9, 6, "For each range that the smile moves, another factor moves\n"
-                         f"by {direction:.2f} along a direction, by {single:.2f} along one dimension alone")
+    fig = figures.figure(9, 6, "Another factor moves at most "
+                         f"{direction:.2f} times as far as the smile along a direction,\n"
+                         f"{single:.2f} times along one dimension alone")
     axes = fig.subplots()
     names = sorted(portraits.VARIED, key=lambda name: (name == "smile", moved["one dimension"][name]))
     places = np.arange(len(names))
@@ -125,7 +126,7 @@ def draw_moves(run, moved, error):
               label="median error of the reading itself")
     axes.axvline(1 / 6, color=figures.COLOURS[9], linestyle=":", label="a sixth of the range")
     axes.set_yticks(places, names)
-    axes.set(xlabel="how far the factor moved in the median face, in its ranges")
+    axes.set(xlabel="median move of the factor, relative to its range")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", framealpha=1)
     run.save(fig, "moves.png", "bars of how far each factor moved, along a direction and along one "
@@ -138,7 +139,7 @@ def write_page(run, model, codes, ways, start):
         run.folder / "explore.html", model.decoder, encoder=model.encoder, logits=True, codes=codes,
         start=start, title="A face, and what may be changed about it",
         directions={name: (ways[column(name)], -reach, reach) for name, reach in SLIDERS.items()},
-        lead=f"A variational autoencoder has learnt {len(codes):,} drawn faces as {codes.shape[1]} numbers each. "
+        lead=f"A variational autoencoder has learned {len(codes):,} drawn faces as {codes.shape[1]} numbers each. "
              "Move a slider, and the face smiles, turns, or puts on glasses.",
         caption="Each named slider adds a direction, found from the codes of faces whose factors are known. "
                 "Watch what else changes: little should. The dimensions by themselves, further down, mean "

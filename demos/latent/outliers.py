@@ -1,4 +1,4 @@
-"""A likelihood finds most digits of classes never trained on, and takes simple images for the best of all.
+"""A likelihood finds most digits of classes never trained on, but gives simple images the highest probability.
 
 The lectures: a generative model knows p(x), so what is improbable is an outlier. Two VAEs are trained,
 one on even digits and one on odd ones; to each the others are outliers. Their scores are -ln p(x),
@@ -8,12 +8,12 @@ chance that an outlier scores higher. Pixels are black or white, drawn with thei
 so that p(x) is a probability.
 
 It holds only in part. Every stroke has its price in ln p(x), since no decoder knows to the pixel where
-its edges run, and an image with few of them is cheap, wherever it is from: a 1, a known digit at half its
-size, a blank image, none of them ever seen, are likelier than most digits of the kinds that were. So the
+its edges run, and an image with few strokes is cheap, wherever it is from: a 1, a known digit at half its
+size, a blank image, none of them ever seen, are likelier than most digits of the classes that were. So the
 1 has a claim of its own, and is left out of the mean over the digits. Nalisnick et al. (2019a) found the
-same of photographs; the reconstruction error is no better. To ask that ln p(x) be as it is on average for
-training images, neither lower nor higher (Nalisnick et al. 2019b, there for batches), finds blank images
-and, less surely, small digits, and is somewhat worse at the other kinds.
+same with photographs; the reconstruction error is no better. A score that asks whether ln p(x) is as it is on
+average for training images, neither lower nor higher (Nalisnick et al. 2019b, there for batches), finds blank
+images and, less surely, small digits, and is somewhat worse with the other classes.
 """
 
 import numpy as np
@@ -100,16 +100,19 @@ def judge(claim, unseen, simple):
     claim("outlier", "a generative model's likelihood finds outliers",
           "area under the ROC curve, mean over all digits but 1, each to a model that has not seen it:",
           mean_but_one(unseen[LIKELIHOOD]), at_least=0.8)
-    claim("outlier.error", "and so does the reconstruction error", "the same by the squared error:",
+    claim("outlier.error", "and so does the reconstruction error",
+          "area under the ROC curve of the squared error, mean over all digits but 1:",
           mean_but_one(unseen[ERROR]), at_least=0.8)
-    claim("outlier.one", "but a likelihood prefers simple images: a 1 to the digits it knows",
+    claim("outlier.one", "but a likelihood prefers simple images: ones to the digits that it knows",
           "area under the ROC curve of ones:", unseen[LIKELIHOOD][1], at_most=0.5)
-    claim("outlier.small", "the digits that it knows at half their size",
-          "the same of those, larger of both models:", worst(simple[LIKELIHOOD]["half-size"]), at_most=0.25)
-    claim("outlier.blank", "and a blank image to all of them", "the same of that, larger of both models:",
+    claim("outlier.small", "known digits at half their size to those at full size",
+          "area under the ROC curve of those, the larger of both models:", worst(simple[LIKELIHOOD]["half-size"]),
+          at_most=0.25)
+    claim("outlier.blank", "and a blank image to all digits",
+          "area under the ROC curve of blank images, the larger of both models:",
           worst(simple[LIKELIHOOD]["blank"]), at_most=0.05)
-    claim("outlier.typical", "an image may be too likely, too: what is not typical is an outlier",
-          "the same by the distance of ln p(x) from its average, smaller of both models:",
+    claim("outlier.typical", "what is far likelier than is typical is an outlier, too",
+          "area for blank images by the distance of ln p(x) from its average, the smaller of both models:",
           least(simple[BOTH_WAYS]["blank"]), at_least=0.95)
 
 
@@ -117,11 +120,11 @@ def draw_areas(run, unseen, simple):
     """The area for each kind of outlier, by score."""
     others, one = mean_but_one(unseen[LIKELIHOOD]), unseen[LIKELIHOOD][1]
     blank = np.mean(simple[LIKELIHOOD]["blank"])
-    fig = figures.figure(11, 4.8, f"Likelihood as a detector of kinds never seen: {others:.2f} on average of "
-                         f"the digits but the 1,\nfor which it is {one:.2f}, and {blank:.2f} for blank "
-                         "images (1 is perfect, ½ is blind)")
+    fig = figures.figure(11, 4.8, "Likelihood as a detector of classes never seen: area under the ROC curve "
+                         f"{others:.2f},\nmean of the digits but the 1; {one:.2f} for the 1, {blank:.2f} for "
+                         "blank images (1 is perfect, ½ is blind)")
     axes = fig.subplots()
-    names = [*map(str, range(10)), "known kinds\nat half size", "blank"]
+    names = [*map(str, range(10)), "known digits\nat half size", "blank"]
     order = [*np.argsort(unseen[LIKELIHOOD])[::-1], 10, 11]
     for shift, (way, colour) in zip((-0.27, 0, 0.27), ((LIKELIHOOD, 0), (ERROR, 5), (BOTH_WAYS, 2))):
         values = np.array([*unseen[way], *(np.mean(simple[way][kind]) for kind in ("half-size", "blank"))])

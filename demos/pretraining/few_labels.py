@@ -1,4 +1,4 @@
-"""Where labels are few, a code that was learnt without labels is worth more than pixels.
+"""Where labels are few, a code that was learned without labels is worth more than pixels.
 
 The lectures: representation learning uses the many unlabelled examples where few are labelled. A denoising
 autoencoder (Vincent et al. 2010) sees thousands of digits without their labels. Then the same linear
@@ -11,8 +11,8 @@ classifier learns from one, two, five or ten labelled examples of each digit, ov
     labels alone    on the code of such a network that starts from random weights, sees the labelled
                     examples only, with the same noise on them, and learns to classify
 
-It holds in part: with one label of each digit the code is worth hardly more than pixels. And more than half
-of the difference with ten is made good by the network that sees the labels alone, with noise.
+It holds in part: with one label of each digit the code is worth hardly more than pixels. And the network that
+sees the labels alone, with noise, makes up more than half of the code's gain with ten.
 """
 
 import numpy as np
@@ -101,9 +101,9 @@ def encoder(run, model):
 def judge(claim, accuracy):
     """accuracy: {way: one for each of COUNTS}."""
     pixels, code, joint = (accuracy[name][-1] for name in ("pixels", "code", "joint loss"))
-    claim("semi-supervised.digits", "a code learnt without labels helps where labels are few",
+    claim("semi-supervised.digits", "a code learned without labels helps where labels are few",
           "gain in accuracy over pixels with ten labels of each digit:", code - pixels, at_least=0.05)
-    claim("semi-supervised.joint", "and may learn from the labels, too, by a joint loss",
+    claim("semi-supervised.joint", "and so does a code that learns from the labels, too, by a joint loss",
           "gain in accuracy over pixels with ten labels of each digit:", joint - pixels, at_least=0.05)
 
 
@@ -112,7 +112,7 @@ def draw(run, found):
     means = {name: np.mean(way, axis=1) for name, way in found.items()}
     fig = figures.figure(8.5, 5, "A linear classifier with ten labels of each digit: "
                          f"{means['pixels'][-1]:.0%} right on pixels,\n{means['code'][-1]:.0%} on a code "
-                         "that was learnt without labels")
+                         "that was learned without labels")
     axes = fig.subplots()
     colours = (9, 0, 6, 5)
     axes.set(xscale="log", xticks=COUNTS, xticklabels=COUNTS, xlim=(0.9, 20),

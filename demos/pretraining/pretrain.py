@@ -6,11 +6,11 @@ units are pre-trained on 7,000 digits as Boltzmann machines, as autoencoders and
 then trained with 10 to 5,000 labels, beside a network that begins at random. Each training takes 300
 batches, by gradient descent with momentum, as was usual then.
 
-Without pre-training that network learns nothing in this time, not even its own labels: its gradients are too
-small (Glorot and Bengio 2010). This is a matter of optimisation, and two later inventions mend it without
-unlabelled data: Adam moves the same network from the same weights, and rectifiers with He's weights do not
-even need Adam. With many labels nothing is left of the gain, as Glorot, Bordes and Bengio found in 2011; with
-few, what the layers know of unlabelled digits is still worth something.
+Without pre-training that network learns nothing in this time, not even the labels that it is given: its
+gradients are too small (Glorot and Bengio 2010). This is a matter of optimisation, and two later inventions mend
+it without unlabelled data: Adam trains the same network from the same weights, and rectifiers with He's weights
+do not even need Adam. With many labels nothing is left of the gain, as Glorot, Bordes and Bengio found in 2011;
+with few, what the layers know of unlabelled digits is still worth something.
 """
 
 import math
@@ -104,16 +104,16 @@ def judge(claim, accuracy):
     stacks = np.array([accuracy[kind] for kind in STACKS])
     few = slice(FEW)
     claim("pretrain", "greedy layer-wise pre-training helps a deep network when labels are few",
-          "least gain over random weights, of three kinds of layers with up to 200 labels:",
+          "least gain in accuracy over random weights, of three kinds of layers with up to 200 labels:",
           least((stacks - accuracy[RANDOM])[:, few].ravel()), at_least=0.1)
     claim("pretrain.contractive", "shallow contractive autoencoders can be stacked like plain ones",
-          "gain over plain ones, on average with up to 200 labels:",
+          "gain in accuracy over plain ones, mean with up to 200 labels:",
           (accuracy["contractive autoencoders"] - accuracy["autoencoders"])[few].mean(), at_least=-0.01)
     claim("pretrain.few", "with few labels pre-training helps even against rectifiers",
-          "gain over a ReLU network, on average with up to 200 labels:",
+          "gain in accuracy over a ReLU network, mean with up to 200 labels and over three kinds of layers:",
           (stacks - accuracy[RELU])[:, few].mean(), at_least=0.01)
     claim("pretrain.modern", "with many labels rectifiers have made pre-training needless",
-          f"gain of a ReLU network over the best pre-trained one, with {LABELS[-1]} labels:",
+          f"gain in accuracy of a ReLU network over the best pre-trained one, with {LABELS[-1]:,} labels:",
           accuracy[RELU][-1] - stacks[:, -1].max(), at_least=-0.02)
 
 
@@ -123,9 +123,10 @@ def draw(run, accuracy):
     stacked = np.mean([means[kind] for kind in STACKS], axis=0)
     gain, lost = (stacked[1] - means[way][1] for way in (RANDOM, RELU))
     best, most = max(means[kind][-1] for kind in STACKS), LABELS[len(stacked) - 1]
-    fig = figures.figure(10.5, 5.6, f"With {LABELS[1]} labels pre-training is worth {100 * gain:.0f} points "
-                         f"over random weights and {100 * lost:.0f} over ReLU;\nwith {most} a ReLU network "
-                         f"is right on {means[RELU][-1]:.1%}, the best pre-trained one on {best:.1%}")
+    gain, lost = (figures.number(100 * points, ".0f") for points in (gain, lost))
+    fig = figures.figure(10.5, 5.6, f"With {LABELS[1]} labels pre-training is worth {gain} points of accuracy over "
+                         f"random weights, {lost} over ReLU;\nwith {most:,} a ReLU network is "
+                         f"right on {means[RELU][-1]:.1%}, the best pre-trained one on {best:.1%}")
     axes = fig.subplots()
     axes.set(xscale="log", xlim=(LABELS[0] * 0.9, LABELS[-1] * 12), ylim=(0, 1.17),
              yticks=np.linspace(0, 1, 6))
@@ -134,7 +135,7 @@ def draw(run, accuracy):
     for (way, found), colour in zip(accuracy.items(), colours):
         axes.errorbar(LABELS[:len(found)], found.mean(axis=1), found.std(axis=1), fmt="none", capsize=3,
                       color=figures.COLOURS[colour])
-    axes.set(xticks=LABELS, xticklabels=LABELS, ylabel="held-out digits named rightly",
+    axes.set(xticks=LABELS, xticklabels=[f"{n:,}" for n in LABELS], ylabel="accuracy on held-out digits",
              xlabel=f"labels ({REPETITIONS} draws of them, ± 1 standard deviation)")
     axes.minorticks_off()
     run.save(fig, "labels.png", "accuracy over the number of labels, of networks of pre-trained layers of "
@@ -143,7 +144,7 @@ def draw(run, accuracy):
 
 def draw_features(run, stacks):
     """The weights of the first layers, before any label."""
-    fig = figures.figure(12, 4.6, "What the first layer has learned before the first label")
+    fig = figures.figure(12, 4.6, "What the units of the first layer have learned to look at before the first label")
     for axes, (kind, layers) in zip(fig.subplots(1, len(stacks)), stacks.items()):
         weights = layers[0].encoder[0].weight.numpy().T[:64]
         figures.show_signed_images(axes, weights, 8, np.quantile(np.abs(weights), 0.995), kind)

@@ -2,15 +2,15 @@
 
 The lecture: restricted Boltzmann machines learn features layer by layer; stacked, they are a deep belief
 network. A machine of 100 hidden units learns by persistent contrastive divergence from 10,000 digits, whose
-pixels are drawn black or white by their grey values. Its Z is a sum over 2¹⁰⁰ states: annealed importance
-sampling estimates it, and with it ln p(v) of held-out digits. The second machine begins as the first one
-upside down, where the bound on ln p(v) of the two together is ln p(v) of the first, and learns from the
+pixels are drawn black or white, with their grey as the probability. Its Z is a sum over 2¹⁰⁰ states: annealed
+importance sampling estimates it, and with it ln p(v) of held-out digits. The second machine begins as the first
+one upside down, where the bound on ln p(v) of the two together is ln p(v) of the first, and learns from the
 hidden units as digits switch them. The error of what it adds counts those of both estimates of Z.
 
-What the second machine adds is small, and the share of clear digits among the samples hardly changes with
-it: it is noted for both, as is that of each kind of digit. On MNIST the published numbers stand beside these
-in the figure. They are not of this size: 500 hidden units, 25 Gibbs steps for each update and all 60,000
-digits (Salakhutdinov and Murray 2008), and mixtures of Bernoullis (Salakhutdinov and Hinton 2009).
+What the second machine adds is small, and the share of clear digits among the samples does not rise with it:
+it is noted for both, as is that of each digit. On MNIST the published numbers stand beside these in the figure.
+They are of larger models: 500 hidden units, 25 Gibbs steps for each update and all 60,000 digits
+(Salakhutdinov and Murray 2008), and mixtures of Bernoullis (Salakhutdinov and Hinton 2009).
 """
 
 import math
@@ -97,26 +97,27 @@ def look_at(images, known, labels):
 def judge(claim, likelihood, gain, unsure, wrong, looks):
     """gain: of the bound over ln p(v) of the first machine, with its standard error; the rest by name."""
     made, (value, error) = looks["two machines"], likelihood["one machine"]
-    claim("rbm.digits", "a machine of more units than can be summed learns digits too",
+    claim("rbm.digits", "a machine whose states are too many to be summed learns digits, too",
           "held-out ln p(v) less two standard errors, relative to that of independent pixels:",
           (value - 2 * error) / likelihood["independent pixels"][0], at_least=0, at_most=0.75)
     claim("rbm.features", "its hidden units are features",
           "errors of a linear classifier that reads them, relative to one that reads the pixels:",
           wrong["features"] / wrong["pixels"], at_most=0.8)
     claim("rbm.samples", "the two, a deep belief network, draw digits: Gibbs sampling at the top, then down",
-          "clear digits among samples, relative to held-out ones:",
+          "share of clear digits among samples, relative to held-out digits:",
           ratio(made["clear"], looks["held-out digits"]["clear"]), at_least=0.5)
-    claim("rbm.kinds", "of all kinds", "digits that make at least 1 % of the samples:",
+    claim("rbm.kinds", "and all kinds of them", "digits of which at least 1% of the samples are clear ones:",
           (np.asarray(made["digits"]) >= 0.01).sum(), at_least=8)
     claim("rbm.second", "a second machine on top makes digits likelier",
-          "nats by which the bound rises, less two standard errors:", gain - 2 * unsure, at_least=0)
+          "bound with the second machine less ln p(v) of the first, less two standard errors, in nats:",
+          gain - 2 * unsure, at_least=0)
 
 
 def draw_features(run, machine, wrong):
     """The weights of hidden units, and chains from noise."""
     fig = figures.figure(12, 5.6, f"{len(machine.hidden_bias)} hidden units, learned without labels: a "
-                         f"linear classifier on them errs\non {wrong['features']:.1%} of held-out digits, "
-                         f"one on the pixels on {wrong['pixels']:.1%}")
+                         f"linear classifier of them errs\non {wrong['features']:.1%} of held-out digits, "
+                         f"one of the pixels on {wrong['pixels']:.1%}")
     left, right = fig.subplots(1, 2, width_ratios=(1, 1.25))
     weights = machine.weight.numpy().T[:100]
     figures.show_signed_images(left, weights, 10, 0.7 * np.abs(weights).max(), "their weights")
@@ -128,7 +129,7 @@ def draw_features(run, machine, wrong):
     figures.show_images(right, np.concatenate(shown), 10, "ten chains of Gibbs sampling, from top to bottom")
     height = weights.shape[1] ** 0.5 + 1
     right.set_yticks([height * (i + 0.5) for i in range(len(shown))],
-                     ["noise", *(f"{n} step{'s' * (n > 1)}" for n in STEPS)])
+                     ["noise", *(f"{n:,} step{'s' * (n > 1)}" for n in STEPS)])
     right.tick_params(length=0)
     run.save(fig, "features.png", "left: weights of hidden units; right: ten columns of images, chains of "
              "Gibbs sampling that begin with noise")
@@ -136,8 +137,9 @@ def draw_features(run, machine, wrong):
 
 def draw_samples(run, sheets, looks):
     """Samples of one machine and of two beside held-out digits."""
-    fig = figures.figure(12, 4.1, "Digits that Boltzmann machines draw, after "
-                         f"{run.pick(500, 5)} steps of Gibbs sampling from noise")
+    one, two = (looks[name]["clear"] for name in ("one machine", "two machines"))
+    fig = figures.figure(12, 4.3, f"Digits that Boltzmann machines draw, after {run.pick(500, 5)} steps of Gibbs "
+                         f"sampling from noise:\n{one:.0%} of one machine's are clear, {two:.0%} of two machines'")
     for axes, (name, images) in zip(fig.subplots(1, 3), sheets.items()):
         figures.show_images(axes, images[:80], 10, f"{name}: {looks[name]['clear']:.0%} are clear")
     run.save(fig, "samples.png", "eighty held-out digits, eighty samples of one machine and eighty of two")
@@ -147,12 +149,12 @@ def draw_likelihood(run, likelihood, gain):
     """ln p(v) with two standard errors, and on MNIST what others have published."""
     rows = likelihood | {name: (value, 0) for name, value in PUBLISHED.items() if run.data == "mnist"}
     fig = figures.figure(9, 1.6 + 0.42 * len(rows), "The bound with a second machine on "
-                         f"top, less ln p(v) of one: {gain:+.2f} nats")
+                         f"top, less ln p(v) of one: {figures.number(gain, '+.2f')} nats")
     axes = fig.subplots()
     for i, (name, (value, error)) in enumerate(rows.items()):
         colour = figures.COLOURS[9 if name in PUBLISHED else 0]
         axes.errorbar(value, i, xerr=2 * error, fmt="o", color=colour, capsize=4)
-        text = f"{value:.2f}".replace("-", "−") + f" ± {2 * error:.2f}" * (error > 0)
+        text = figures.number(value, ".2f") + f" ± {2 * error:.2f}" * (error > 0)
         axes.annotate(text, (value, i), (0, 7), textcoords="offset points", color=colour, ha="center")
     axes.set_yticks(range(len(rows)), rows)
     axes.set(ylim=(len(rows) - 0.5, -0.7), xlabel="held-out ln p(v) (nats), with two standard errors of ln Z")

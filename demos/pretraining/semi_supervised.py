@@ -10,7 +10,7 @@ In both the same model learns: p(x, y) = ⅓ N(x; μ_y, σ_y²), by gradient des
     -Σ ln p(x, y) over the labelled  -  Σ ln Σ_y p(x, y) over the unlabelled examples,
 
 or on the first sum alone. Both begin at the mean of each kind's labelled examples. ln σ has the prior
-N(0, ½²), without which a single example would have σ = 0. Accuracy is a sum over a fine grid of x, exact for
+N(0, ½²), without which a single example would make σ = 0. Accuracy is a sum over a fine grid of x, exact for
 each draw of the examples; many draws give its mean, and the standard error of the mean.
 
 In the uniform world unlabelled examples do not just fail to help: they do harm. The model is wrong there,
@@ -26,10 +26,10 @@ from tinyae import Tensor, grad, nn, ops, optim
 LECTURES = "L1 L4 L5"
 CENTRES, WIDTHS = np.array([-3.0, 0.0, 3.0]), np.array([0.4, 1.1, 0.5])
 KINDS = len(CENTRES)
-GRID = np.linspace(-4.5, 4.5, 2001)  # all of the uniform world, and of the humps all but 0.05 %
+GRID = np.linspace(-4.5, 4.5, 2001)  # all of the uniform world, and of the humps all but 0.05%
 EXAMPLES, DRAWS = 1000, 20
 COUNTS = (1, 2, 5, 10, 20, 50)  # labelled examples of each kind
-WAYS = ("labels alone", "unlabelled, too")
+WAYS = ("labels alone", "with unlabelled ones")
 
 
 def main(run):
@@ -55,7 +55,7 @@ def humps(rng, draws):
 
 def uniform(rng, draws):
     """The same for a uniform x, where y is the part of the line on which x lies, other parts in each draw."""
-    parts = 0.1 + (1 - 0.1 * KINDS) * rng.dirichlet(np.ones(KINDS), draws)  # 10 % at least
+    parts = 0.1 + (1 - 0.1 * KINDS) * rng.dirichlet(np.ones(KINDS), draws)  # 10% at least
     borders = GRID[0] + np.ptp(GRID) * parts.cumsum(axis=1)[:, :-1]
     x = rng.uniform(GRID[0], GRID[-1], (EXAMPLES, draws))
     y, of_grid = ((points[..., None] > borders).sum(axis=2) for points in (x, GRID[:, None]))
@@ -130,7 +130,7 @@ def judge(claim, means):
           "share of the avoidable errors that they remove, with one label of each kind:",
           (both[0] - alone[0]) / (best[0] - alone[0]), at_least=0.8)
     claim("semi-supervised.enough", "p(x) shows the humps, and one label of each suffices to name them",
-          "accuracy with one label of each, relative to the best there is:", both[0] / best[0], at_least=0.98)
+          "accuracy with one label of each kind, relative to the best there is:", both[0] / best[0], at_least=0.98)
     ways = means["uniform"]
     claim("semi-supervised.uniform", "where p(x) says nothing of y, there is no gain",
           "largest gain in accuracy through unlabelled examples, over all numbers of labels:",
@@ -139,10 +139,11 @@ def judge(claim, means):
 
 def draw(run, worlds, guesses, accuracy, means):
     """Each world, what is found in it from one label of each kind, and accuracy over the number of labels."""
-    gain = {name: ways[WAYS[1]][0] - ways[WAYS[0]][0] for name, ways in means.items()}
+    gain = {name: figures.number(round(100 * (ways[WAYS[1]][0] - ways[WAYS[0]][0])), "+d")
+            for name, ways in means.items()}
     fig = figures.figure(12, 7, "What unlabelled examples change with one label of each kind: "
-                         f"{round(100 * gain['humps']):+d} points of accuracy\nwhere y is a cause of x, "
-                         f"{round(100 * gain['uniform']):+d} where x is uniform".replace("-", "−"))
+                         f"{gain['humps']} points of accuracy\nwhere y is a cause of x, "
+                         f"{gain['uniform']} where x is uniform")
     titles = {"humps": "y is a cause of x: the hump that it comes from",
               "uniform": "x is uniform: p(x) says nothing of y"}
     for (name, title), (left, axes) in zip(titles.items(), fig.subplots(2, 2, width_ratios=(1.25, 1))):

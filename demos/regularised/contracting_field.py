@@ -1,10 +1,10 @@
 """Trained to contract, an autoencoder gets the field of a denoiser, and with it the score of the data.
 
 The lecture: denoising with tiny Gaussian noise is a contractive penalty on r(x) = g(f(x)) (Alain and
-Bengio 2014). So what the two ways of training find should be nearly the same: of two autoencoders one
-is trained by denoising with noise of size σ, and one without noise, by the penalty ½ σ² ‖∂r/∂x‖².
-Compared are their fields r(x) - x at held-out points, with each other and with the best denoiser's,
-which is known: σ² times the score, the gradient of ln p for the density p of the noisy data.
+Bengio 2014). So what the two ways of training find should be nearly the same: one autoencoder is trained
+by denoising with noise of size σ, the other without noise, with the penalty ½ σ² ‖∂r/∂x‖². Their fields
+r(x) - x at held-out points are compared with each other and with that of the best denoiser, which is
+known: σ² times the score, the gradient of ln p for the density p of the noisy data.
 """
 
 import math
@@ -62,9 +62,9 @@ def relative_difference(a, b):
 def judge(claim, apart):
     claim("dae-cae.field", "training by denoising and training by contraction give nearly the same field",
           f"relative difference of their g(f(x)) - x, σ² = λ = {SIGMA**2:g}:", apart[BETWEEN], at_most=0.2)
-    claim("dae-cae.score", "and (g(f(x)) - x)/σ² estimates the score of the noisy data's density",
-          "relative difference, the larger of the two:", worst((apart[DENOISING], apart[CONTRACTION])),
-          at_most=0.25)
+    claim("dae-cae.score", "and (g(f(x)) - x) / σ² estimates the score of the noisy data's density",
+          "relative difference from that score, the larger of the two:",
+          worst((apart[DENOISING], apart[CONTRACTION])), at_most=0.25)
 
 
 def draw(run, x, denoiser, contractive, apart):
@@ -72,12 +72,12 @@ def draw(run, x, denoiser, contractive, apart):
     ticks = np.linspace(-1.6, 1.6, 15)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     shown = grid[np.abs(np.linalg.norm(grid, axis=1) - 1) < 2 * SPREAD]  # where there are data
-    off = {key: f"\n{100 * apart[key]:.0f} % from the optimal field" for key in (DENOISING, CONTRACTION)}
+    off = {key: f"\n{apart[key]:.0%} from the optimal field" for key in (DENOISING, CONTRACTION)}
     panels = {f"trained by denoising, σ = {SIGMA:g}:" + off[DENOISING]: field(run, denoiser, shown),
               f"trained by contraction, λ = {SIGMA**2:g}:" + off[CONTRACTION]: field(run, contractive, shown),
               "the optimal denoiser:\nσ² times the score": optimal_field(shown)}
     fig = figures.figure(12, 5.4, "Trained to undo noise, or trained to contract: "
-                         f"the fields of the two differ by {100 * apart[BETWEEN]:.0f} %")
+                         f"the fields of the two differ by {apart[BETWEEN]:.0%}")
     for axes, (title, steps) in zip(fig.subplots(1, 3, sharey=True), panels.items()):
         axes.scatter(*x.T, s=4, color=figures.COLOURS[5], alpha=0.5, linewidths=0, label="held-out data")
         figures.arrows(axes, shown, steps, "from x to g(f(x))", headwidth=4, headlength=4, headaxislength=4)

@@ -53,7 +53,7 @@ def above_one(values):
 
 def judge(claim, values):
     claim("contractive", "with the Jacobian penalty most singular values of ∂f/∂x are below 1",
-          "their share:", (values[WITH] < 1).mean(), at_least=0.9)
+          "share of those at held-out images that are below 1:", (values[WITH] < 1).mean(), at_least=0.9)
     claim("contractive.drop", "most of those that are above 1 without it drop below",
           "mean number above 1, relative to the encoder without the penalty:",
           ratio(above_one(values[WITH]), above_one(values[WITHOUT])), at_most=0.5)
@@ -77,6 +77,6 @@ def draw(run, values):
              ylabel="singular value of ∂f/∂x", xlim=(1, size))
     axes.text(0.62 * size, 1.1, "stretched", ha="right", va="bottom", fontsize=11)
     axes.text(0.98 * size, 0.9, "contracted", ha="right", va="top", fontsize=11)
-    axes.legend(loc="upper right", title="mean, and 10 % to 90 % of held-out images")
+    axes.legend(loc="upper right", title="mean, and 10% to 90% of held-out images")
     run.save(fig, "spectrum.png", "singular values from the largest to the smallest on a logarithmic scale, "
              "with the penalty and without it")

@@ -7,7 +7,7 @@ r(x) = g(f(x)) (Alain and Bengio 2014). Expanding r(x + σε) and averaging over
 
 for any smooth r, with the Laplacian Δ of each entry of r. The penalty alone is left where r(x) - x
 is small, as the paper assumes and as it is after training: for the best r it is of the order of σ².
-Measured is what noise adds to the loss as σ falls, of a network trained by denoising and of one that
+Measured is what noise adds to the loss as σ falls, for a network trained by denoising and for one that
 is untrained.
 """
 
@@ -90,7 +90,7 @@ def judge(claim, measured):
           "relative to ‖∂g(f(x))/∂x‖², less 1:",
           abs(trained["added"][-1] / trained["penalty"] - 1), at_most=0.05)
     claim("dae-cae.exact", "with the term (r(x) - x)ᵀ Δr(x) the limit is exact, for any network",
-          "the larger relative gap of the trained and the untrained network:",
+          "relative distance from the limit, the larger of the trained and the untrained network:",
           worst(abs(m["added"][-1] / (m["penalty"] + m["laplacian"]) - 1) for m in measured.values()),
           at_most=1e-3)
 
@@ -139,13 +139,13 @@ def draw(run, measured):
         limit = 1 + m["laplacian"] / m["penalty"]
         axes.plot(SIGMAS, np.array(m["added"]) / m["penalty"], color=colour, marker=marker)
         axes.axhline(limit, color=colour, linestyle=":")
-        axes.annotate(f"{name}; the limit 1 + (r(x) - x)ᵀ Δr(x) / ‖∂r/∂x‖² is {limit:.3f}", (1e-3, limit),
+        axes.annotate(f"{name}; the limit 1 + (r(x) − x)ᵀ Δr(x) / ‖∂r/∂x‖² is {limit:.3f}", (1e-3, limit),
                       (0, -16), textcoords="offset points", color=colour, ha="right")
     axes.axhline(1, color="black", linewidth=1)
     axes.annotate("1: the contractive penalty alone", (1e-3, 1), (0, 9), textcoords="offset points",
                   ha="right")
     axes.set(xscale="log", xlim=(1.2, 0.0008), xlabel="σ, the size of the noise, falling to the right",
-             ylim=(0, None), ylabel="what noise adds to the loss / σ²‖∂r/∂x‖²")
+             ylim=(0, None), ylabel="what noise adds to the loss, over σ² ‖∂r/∂x‖²")
     axes.grid(alpha=0.3)
     run.save(fig, "losses.png", "what noise adds to the loss over σ² times the penalty, as σ falls: curves "
              "of a trained and of an untrained network, and a line at 1")

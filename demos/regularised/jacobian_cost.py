@@ -91,7 +91,7 @@ def judge(claim, over_codes, over_depth):
     """The ratios of the times. The bounds are wide, to hold on any machine."""
     small, large = min(over_codes), max(over_codes)
     claim("jacobian-cost", "the exact penalty is expensive: a backward pass for each unit of the code",
-          f"its time for a code of {large}, relative to a code of {small}:",
+          f"time of the exact penalty for a code of {large} units, relative to one of {small}:",
           over_codes[large][EXACT] / over_codes[small][EXACT], at_least=2)
     deep = over_depth[2]
     for name, id, words in ((ESTIMATE, "estimate", "the estimate is"),

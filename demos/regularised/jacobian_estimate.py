@@ -1,10 +1,10 @@
 """A random probe estimates the Jacobian penalty, right on average, for one backward pass.
 
 The lectures: the exact ‖∂f/∂x‖²_F of a deep encoder is expensive. For v of independent random signs
-E ‖vᵀ ∂f/∂x‖² is the same, and for dense layers a closed form is. Measured is how far both are from the
+E ‖vᵀ ∂f/∂x‖² equals it, and so does, for dense layers, a closed form. Measured is how far both are from the
 exact penalty, in value and in gradient, on the encoder of a trained deep contractive autoencoder and in
-float64; and how far a single estimate is off, over the number of probes. What each costs is measured by
-the demo `jacobian_cost`.
+float64. Drawn is how far a single estimate is off, over the number of probes. What each costs is measured
+by the demo `jacobian_cost`.
 """
 
 import numpy as np
@@ -104,7 +104,7 @@ def draw(run, encoder, batch):
     x, rng, repeats = run.tensor(batch), run.noise("estimates"), run.pick(30, 2)
     exact, deviation = spread(encoder, x)
     fig = figures.figure(8, 4.8, f"A single random probe estimates the penalty of {len(batch)} images "
-                         f"to about {100 * deviation / exact:.1f} %,\nn probes to 1/√n of that")
+                         f"to about {deviation / exact:.1%},\nn probes to 1/√n of that")
     axes = fig.subplots()
     for probes in PROBES:
         penalty = penalties.jacobian(1, "stochastic", probes)

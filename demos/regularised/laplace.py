@@ -63,15 +63,16 @@ def compare(run, omega, codes, rate):
 
 
 def judge(claim, apart, gap):
-    claim("laplace", "L1 is -ln of a Laplace prior up to a constant, n ln(2/λ)",
-          f"largest distance in nats of their difference from it, over {CODES} codes:", apart, at_most=1e-9)
+    claim("laplace", "the L1 penalty is -ln of a Laplace prior, up to the constant n ln(2/λ)",
+          f"largest distance of -ln p(h) - λ Σ |h| from the constant, over {CODES} codes, in nats:", apart,
+          at_most=1e-9)
     claim("laplace.gradient", "so both have the same gradient",
           "largest difference of an entry, relative to λ:", gap, at_most=1e-12)
 
 
 def draw(run, rate, penalty, minus_log, constant):
     """The Laplace density beside a Gaussian of the same variance, -ln of both, and penalty against prior."""
-    fig = figures.figure(11, 4.2, "The L1 penalty is -ln of a Laplace prior on the code, up to a constant")
+    fig = figures.figure(11, 4.2, "The L1 penalty is −ln of a Laplace prior on the code, up to a constant")
     density, logarithm, both = fig.subplots(1, 3)
     h = np.linspace(-6, 6, 601) / rate
     variance = 2 / rate**2
@@ -82,15 +83,15 @@ def draw(run, rate, penalty, minus_log, constant):
         density.plot(h, p, line, color=colour, linewidth=2, label=name)
         logarithm.plot(h, -np.log(p), line, color=colour, linewidth=2)
     density.set(xlabel="h", ylabel="p(h)")
-    density.set_title(f"The prior p(h) = λ/2 exp(-λ |h|), λ = {rate:g}", fontsize=11)
+    density.set_title(f"the prior p(h) = λ/2 exp(−λ |h|), λ = {rate:g}", fontsize=11)
     density.legend(fontsize=9, frameon=False, loc="upper right", handlelength=1.4)
-    logarithm.set(xlabel="h", ylabel="-ln p(h) (nats)")
-    logarithm.set_title("-ln of it: λ |h| + ln(2/λ)", fontsize=11)
+    logarithm.set(xlabel="h", ylabel="−ln p(h) (nats)")
+    logarithm.set_title("−ln of it: λ |h| + ln(2/λ)", fontsize=11)
     ends = np.array([0, penalty.max()])
     both.plot(ends, ends + constant, color=figures.COLOURS[5], linewidth=5, label="λ Σ |h| + n ln(2/λ)")
     both.plot(penalty, minus_log, ".", color=figures.COLOURS[0], label=f"a code of {UNITS} units")
-    both.set(xlabel="the penalty λ Σ |h| (nats)", ylabel="-ln p(h) (nats)", ylim=(0, None))
-    both.set_title(f"Always {(minus_log - penalty).mean():.3f} nats apart", fontsize=11)
+    both.set(xlabel="the penalty λ Σ |h| (nats)", ylabel="−ln p(h) (nats)", ylim=(0, None))
+    both.set_title(f"always {(minus_log - penalty).mean():.3f} nats apart", fontsize=11)
     both.legend(fontsize=9, frameon=False, loc="lower right")
     run.save(fig, "laplace.png", "the Laplace density and a Gaussian; -ln of both, a V and a parabola; -ln "
              "of the prior against the penalty, and a line of slope 1")

@@ -104,11 +104,11 @@ def judge(claim, results, numbers, pca_error):
     claim("sparse-l1", "an L1 penalty leaves few units active",
           "share of the units that are active for a held-out digit, on average:",
           sparse["active_share"], at_most=0.1)
-    claim("sparse-l1.fewer", "far fewer than without it",
+    claim("sparse-l1.fewer", "far fewer than are active without it",
           "that share, relative to the one without the penalty:",
           ratio(sparse["active_share"], plain["active_share"]), at_most=0.5)
     claim("sparse-l1.which", "and which ones depends on the input",
-          "overlap of the active units of two images of one digit, over that of two digits:",
+          "overlap of the active units of two images of one digit, relative to that of two digits:",
           ratio(sparse["overlap_same"], sparse["overlap_different"]), at_least=1.5)
     claim("sparse-l1.used", "and it is not always the same few",
           "share of the units that are active for at least 1% of the held-out digits:",
@@ -150,6 +150,6 @@ def draw(run, active, rows, results, labels):
         most = np.argsort(-active[name].mean(axis=0))[:40]
         figures.show_signed_images(parts, rows[name][most].reshape(-1, 28, 28), 8, 0.3)
         parts.set_xlabel(f"decoder rows of the {len(most)} most used units\n"
-                         "(green adds ink, brown removes it)")
+                         "(green adds ink, brown takes it away)")
     run.save(fig, "l1.png", "above with the penalty, below without it: black marks where a unit is active "
              "for an image, in the order of the digits, and the decoder rows of forty units")

@@ -23,7 +23,7 @@ DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 30, "mnist": 30}
 HIDDEN = 512
 STEPS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120)  # of inference, at which its objective is looked at
-CLOSE = 1.01  # inference is done where its objective is within 1 % of the best
+CLOSE = 1.01  # inference is done where its objective is within 1% of the best
 
 
 def options(p):
@@ -110,9 +110,9 @@ def judge(claim, missed, gain, as_good, longer):
     """How near the predicted code is, how good, and how much longer inference takes for as good a one."""
     claim("psd", "an encoder learns to predict the sparse code that inference finds",
           "‖f(x) - h*‖² relative to ‖h*‖² (the code 0 gives 1):", missed, at_most=0.5)
-    claim("psd.gain", "which explains held-out digits nearly as well",
-          "what its code gains over the code 0, relative to the best code's gain:", gain, at_least=0.8)
-    claim("psd.time", "in a fraction of the time",
+    claim("psd.gain", "and its code explains held-out digits nearly as well",
+          "how far it lowers the objective from that of the code 0, relative to the best code:", gain, at_least=0.8)
+    claim("psd.time", "and is found in a fraction of the time",
           f"time of inference until its code is as good, {as_good} steps, relative to the encoder's:",
           longer, at_least=3)
 
@@ -143,7 +143,7 @@ def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
     """The objective against the time that inference has had, and the encoder's."""
     longer, to_the_end = (seconds[steps] / seconds["encoder"] for steps in (as_good, done))
     fig = figures.figure(
-        8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can.\n"
+        8, 5, f"One pass of the encoder lowers the objective by {gain:.0%} of what inference can lower it by.\n"
         f"To get as far, inference takes {longer:.1f} times as long; to the end, {to_the_end:.0f} times")
     axes = fig.subplots()
     axes.plot([1e6 * seconds[k] for k in values], list(values.values()), color=figures.COLOURS[0],
@@ -159,7 +159,7 @@ def draw_time(run, values, seconds, predicted, zero, gain, as_good, done):
     ticks = [m * 10**e for e in range(7) for m in (1, 2, 5) if lowest / 2 < m * 10**e < highest]
     axes.set_xticks(ticks, ticks)
     axes.minorticks_off()
-    axes.set(xlabel="time per image (microseconds)", ylabel="½ ‖x - h D‖² + λ ‖h‖₁ (nats per image)",
+    axes.set(xlabel="time per image (microseconds)", ylabel="½ ‖x − h D‖² + λ ‖h‖₁ (nats per image)",
              ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(loc="center right", frameon=False)

@@ -62,7 +62,7 @@ def judge(claim, rho, results):
     claim("sparse-kl", f"the KL penalty drives the mean activation ρ̂ of a unit to ρ = {rho:g}",
           "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
           sparse["mean_distance"], at_most=TOLERANCE * rho)
-    claim("sparse-kl.every", "of nearly every unit",
+    claim("sparse-kl.every", "that of nearly every unit",
           f"share of the units within {TOLERANCE * rho:g} of ρ:", sparse["share_within"], at_least=0.9)
     claim("sparse-kl.without", "and without the penalty it is elsewhere",
           "distance |ρ̂ - ρ| on held-out digits, averaged over the units:",
@@ -77,19 +77,19 @@ def draw(run, rho, codes, results):
     means, every = fig.subplots(2, 1, sharex=True)
     bins = np.linspace(0, 1, 101)
     styles = ({"facecolor": figures.COLOURS[0]},
-              {"facecolor": figures.COLOURS[5], "hatch": "///", "edgecolor": "black"})
+              {"facecolor": figures.COLOURS[6], "hatch": "///", "edgecolor": "black"})
     for (name, h), style in zip(codes.items(), styles):
         error = results[name]["squared_error"]
         means.hist(h.mean(axis=0), bins, histtype="stepfilled", **style,
                    label=f"{name}: squared error {error:.1f} per image")
         every.hist(h.ravel(), bins, histtype="stepfilled", weights=np.full(h.size, 100 / h.size), **style,
                    label=f"{name}: half of them below {np.median(h):.2f}")
-    means.axvspan(rho - near, rho + near, color=figures.COLOURS[6], alpha=0.3, zorder=0,
+    means.axvspan(rho - near, rho + near, color=figures.COLOURS[5], alpha=0.5, zorder=0,
                   label=f"within {near:g} of ρ = {rho:g}")
     means.set(ylabel="units")
-    means.set_title("The mean activation ρ̂ of each unit over the held-out digits", fontsize=11)
+    means.set_title("the mean activation ρ̂ of each unit over the held-out digits", fontsize=11)
     every.set(xlabel="activation", ylabel="% of all activations", xlim=(0, 1))
-    every.set_title("The activations h of all units for all held-out digits", fontsize=11)
+    every.set_title("the activations h of all units for all held-out digits", fontsize=11)
     for axes in (means, every):
         axes.legend(fontsize=10, frameon=False)
     run.save(fig, "kl.png", "histograms with the penalty and without it: above of mean activations, with a "

@@ -2,8 +2,9 @@
 
 The lectures: the singular values of ∂f/∂x that stay large under the penalty ‖∂f/∂x‖²_F are those in the
 directions along the manifold of the data. Some of these are known: those in which a digit changes when
-it is slanted, turned, thickened, enlarged, widened or shifted a little. How much of them is in the
-leading singular directions? The axes of PCA, which are the same for every image, are drawn for comparison.
+it is slanted, turned, thickened, enlarged, widened or shifted a little. Measured is what share of these
+lies in the leading singular directions. The axes of PCA, which are the same for every image, are drawn
+for comparison.
 
 The claim holds in part: the leading directions lean towards the true ones, far more than without the
 penalty, but not much more than the first axes of PCA do, and hold only a part of them.
@@ -69,11 +70,11 @@ def orthonormal(moves):
 
 def judge(claim, share):
     """share: of the true tangents in as many leading directions."""
-    claim("contractive.tangents", "they are the directions along the manifold more than without the penalty",
-          f"share of the {COUNT} true tangents in the {COUNT} leading directions, with the penalty "
-          "relative to without:", share[WITH] / share[WITHOUT], at_least=2)
-    claim("contractive.place", "and at each image follow the manifold there",
-          "that share of the image's own tangents, relative to another image's:",
+    claim("contractive.tangents", "the penalty turns the directions that a code keeps towards the manifold",
+          f"share of the {COUNT} true tangents in the {COUNT} leading directions, with the penalty, "
+          "relative to without it:", share[WITH] / share[WITHOUT], at_least=2)
+    claim("contractive.place", "at each image they follow the manifold at that image",
+          "share of the image's own tangents in its leading directions, relative to another image's tangents:",
           share[WITH] / share[ELSEWHERE], at_least=1.25)
 
 
@@ -121,9 +122,8 @@ def moved_ink(images):
 def draw(run, images, moves, axes, shares, of_all, rows=6):
     """Images, some true tangents and the leading directions, and how much of the former is in the latter."""
     fig = figures.figure(12, 5.5, f"The {COUNT} directions to which the code reacts most hold "
-                         f"{100 * of_all[WITH]:.0f} % of the {COUNT} ways in which a digit changes,\n"
-                         f"without the penalty {100 * of_all[WITHOUT]:.0f} %; the first axes of PCA hold "
-                         f"{100 * of_all[PCA]:.0f} %")
+                         f"{of_all[WITH]:.0%} of the {COUNT} ways in which a digit changes,\n"
+                         f"without the penalty {of_all[WITHOUT]:.0%}; the first axes of PCA hold {of_all[PCA]:.0%}")
     chosen = [MOVES.index(name) for name in ("slant", "thickness", "shift right")]
     groups = {"a digit\n": images[:rows, None],
               "how it changes: slant,\nthickness, shift": moves[:rows, :, chosen].swapaxes(1, 2),

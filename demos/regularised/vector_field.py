@@ -1,9 +1,9 @@
 """A denoising autoencoder learns a vector field that points back to the data.
 
-The lectures: trained to undo Gaussian noise, g(f(x̃)) - x̃ points from x̃ to the manifold on which the
-data lies. The nearest point of a curve in the plane is known, so the direction can be judged: by its
-cosine with the true one, over the points of a grid that lie in a band around the curve. An
-autoencoder trained without noise copies what it is given, off the manifold too, and has no such field.
+The lectures: when an autoencoder is trained to undo Gaussian noise, g(f(x̃)) - x̃ points from x̃ to the
+manifold on which the data lies. The nearest point of a curve in the plane is known, so the direction can
+be judged: by its cosine with the true one, over the points of a grid that lie in a band around the curve.
+An autoencoder trained without noise copies what it is given, off the manifold too, and has no such field.
 """
 
 import math
@@ -120,10 +120,10 @@ def draw(run, x, line, reach, sigma, points, fields, cosines, lengths):
     """The curve, some data, and the arrows g(f(x̃)) - x̃ in their true length, for both autoencoders."""
     fig = figures.figure(12, 7, "A denoising autoencoder points back to the data; "
                          "one trained without noise leaves points where they are")
-    says = {WITH: f"trained with noise, σ = {sigma:g}: mean cosine {cosines[WITH]:.3f}\n"
+    says = {WITH: f"trained with noise, σ = {sigma:g}: mean cosine {figures.number(cosines[WITH], '.3f')}\n"
                   "with the direction to the manifold, where 1 is straight to it",
-            WITHOUT: f"trained without noise: the arrows are {lengths[WITHOUT]:.3f} long,\n"
-                     f"on average; those on the left {lengths[WITH]:.3f}"}
+            WITHOUT: f"trained without noise: mean length of the arrows {lengths[WITHOUT]:.3f},\n"
+                     f"of those on the left {lengths[WITH]:.3f}"}
     for axes, (name, steps) in zip(fig.subplots(1, 2), fields.items()):
         axes.plot(*line.T, color=figures.COLOURS[5], linewidth=6, alpha=0.6, label="the manifold", zorder=1)
         axes.scatter(*x[:150].T, s=8, color=figures.COLOURS[7], linewidths=0, label="data", zorder=2)

@@ -1,4 +1,4 @@
-"""A code in which few of many units are active separates digits better than a dense one or one of k.
+"""A code in which few of many units are active separates digits better than a dense or a local one.
 
 The lecture's table: codes of one size may be local (one unit is active, as that of the nearest centre in
 k-means), dense (all are, and each in most images) or sparse and distributed (some are, others for another
@@ -14,9 +14,9 @@ the tenth alone. A step that raises h W for the new digit at the code h changes 
 h' in proportion to h · h': nothing where no unit is active in both, and much where all are. What the nine
 digits have lost when the tenth is recognised in four cases out of five is the interference.
 
-That part holds only in part: most of what the dense code disturbs goes through its mean, which is large as no
-unit is ever negative. With the mean taken away it disturbs less, and still more than the sparse code. And a
-local code disturbs as little as a sparse one; it is the separation that it pays with.
+This second claim holds only in part: most of the dense code's interference goes through its mean, which is
+large as no unit is ever negative. With the mean taken away it is less, and still more than the sparse code's.
+And a local code has as little interference as a sparse one; what it lacks is separation.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def main(run):
 
 
 def encoder(run, name, digits):
-    """The function from images to the codes of that kind, learnt from the digits without labels."""
+    """The function from images to the codes of that kind, learned from the digits without labels."""
     if name == "local":
         x = digits.train.reshape(len(digits.train), -1)
         centres = k_means(x, run.pick(UNITS, 64), run.rng("centres"), run.pick(15, 2))
@@ -119,7 +119,7 @@ def learned_on(run, codes, labels, new, asked, digit):
     A row for each step: which shares of the new digit and of the others it recognises.
     """
     labels, asked = ((each - digit - 1) % 10 for each in (labels, asked))  # the new one is 9, last in a tie
-    size = np.sqrt((codes**2).sum(axis=1).mean())  # a step shall mean the same for each code
+    size = np.sqrt((codes**2).sum(axis=1).mean())  # a step means the same for each code then
     codes, new = codes / size, run.tensor(new / size)
     model, old = Readout(codes.shape[1]), labels != 9
     run.fit(model, (codes[old], labels[old]), lr=optim.one_cycle(0.1), epochs=run.pick(4, 1), batch_size=100,
@@ -158,15 +158,15 @@ def judge(claim, right, lost):
           f"gain in a linear classifier's accuracy with {FEW} examples of each digit:",
           right["sparse"] - right["local"], at_least=0.05)
     claim("dense-vs-sparse.interference", "what is learned in it later disturbs less than in a dense one",
-          "accuracy on nine digits that is lost when the tenth is learned, relative to the dense code:",
+          "loss of accuracy on nine digits when the tenth is learned, relative to the dense code's:",
           ratio(lost["sparse"], lost["dense"]), at_most=0.5)
 
 
 def draw_codes(run, codes, labels, active):
     """The table of the slide: the codes of a few images, a row for each, those of one digit together."""
     rows = np.concatenate([np.flatnonzero(labels == digit)[:2] for digit in range(10)])
-    fig = figures.figure(10, 5.6, f"One of many units is active, or {active['dense']:.0%} of them, or "
-                         f"{active['sparse']:.0%}: three codes of the same digits")
+    fig = figures.figure(10, 5.6, "Three codes of the same digits, in which one unit is active, "
+                         f"{active['dense']:.0%} of them, or {active['sparse']:.0%}")
     titles = {"local": "local: the nearest of k centres", "dense": "dense: an autoencoder",
               "sparse": "sparse and distributed: the same with L1"}
     for axes, (name, code) in zip(fig.subplots(3, 1), codes.items()):
@@ -202,9 +202,9 @@ def draw_accuracy(run, found, few):
 def draw_paths(run, paths, lost):
     """What is left of nine digits while the tenth is learned, averaged over which one is the tenth."""
     share = np.linspace(0, LEARNED, 33)
-    fig = figures.figure(8.5, 5, "While a tenth digit is learned, nine lose "
-                         f"{lost['dense']:.1%} in a dense code,\n"
-                         f"{lost['sparse']:.1%} in a sparse one and {lost['local']:.1%} in a local one")
+    fig = figures.figure(8.5, 5, "While a tenth digit is learned, accuracy on the other nine falls by\n"
+                         f"{100 * lost['dense']:.1f} points in a dense code, {100 * lost['sparse']:.1f} in a sparse "
+                         f"one and {100 * lost['local']:.1f} in a local one")
     axes = fig.subplots()
     axes.set(xlim=(0, 1.1), xticks=np.arange(0, 0.9, 0.1), xlabel="share of the new digit that is recognised",
              ylabel="accuracy on the nine others")

@@ -4,13 +4,13 @@ The lecture: "I am very hungry, I will eat HALWA". In Marathi it is a dessert, a
 something; only the context says which. Here a grammar writes sentences with such a word, among others with
 words of one sense: cake is a dessert, push an instruction.
 
-The static vector is skip-gram's, as in the demo of words. The vector with the context is the hidden layer of
+The static vector is skip-gram's, as in the demo `words`. The vector with the context is the hidden layer of
 a network that sees up to four words on either side of a place and predicts the word there. Neither has ever
-seen a sense. Then we are told the sense in five sentences of each, and another sentence has that of the
-nearest of the ten. The others (the text may hold them, without their sense) are of other templates, in which
-other words stand near: that "bake" is nearer to "sugar" than to "please" has to be known from the rest of the
-text. The bare set of neighbours does not know it, and is measured beside the two; where it is right, it is by
-the nouns, as only furniture is moved.
+been told a sense. Then the sense is given in five sentences of each, and another sentence is said to have the
+sense of the nearest of the ten. The others (the text may hold them, without their sense) are of other templates,
+in which other words stand near: that "bake" is nearer to "sugar" than to "please" has to be known from the rest
+of the text. The bare set of neighbours does not know it, and is measured beside the two; where it is right, it
+is by the nouns, as only furniture is moved.
 """
 
 import numpy as np
@@ -137,13 +137,13 @@ def share_right(known, told, asked, sense):
 def judge(claim, cosines, right):
     others = worst(cosine for kind, cosine in cosines.items() if kind not in SENSES)
     claim("context", "the context of a word of two senses says which",
-          "share of sentences of other templates in which the vector made with them has the right sense:",
+          "share of sentences of other templates in which the vector made with the neighbours has the right sense:",
           right["a vector made with them"], at_least=0.9)
     claim("context.bare", "which takes more than the bare set of neighbours",
-          "share in which it is right, less that of the set:",
+          "share of sentences in which that vector is right, less that of the set:",
           right["a vector made with them"] - right["the set of its neighbours"], at_least=0.05)
-    claim("context.mixture", "the static vector is the same in all of them, a mixture of both",
-          "mean cosine with words of the sense that is less near, less that with the nearest other kind:",
+    claim("context.mixture", "the static vector is the same in all sentences, a mixture of both senses",
+          "mean cosine with words of the less near sense, less that with the nearest other kind of words:",
           least(cosines[sense] for sense in SENSES) - others, at_least=0.1)
 
 

@@ -1,10 +1,10 @@
-"""Contrasting two views of an image makes a code from which few labels are enough, without drawing it again.
+"""Contrasting two views of an image makes a code for which few labels are enough, without reconstruction.
 
 The lecture: representations can be learned with contrastive losses, by themselves. Each image is seen twice,
 and the code of the one view has to find that of the other among those of a batch (InfoNCE: van den Oord et al.
 2018; Chen et al. 2020). Nothing is reconstructed, and no label is seen. What the views differ in cannot help
 to find the partner, so the code leaves it out; the digit is in both. Two views of a drawn digit are two
-drawings of the same pen path with another slant, shift and thickness; those of one of MNIST are moved and
+drawings of the same pen path with another slant, shift and thickness; two views of one of MNIST's are moved and
 scaled. Noise is added to all.
 
 An autoencoder and a variational one have the same encoder and see the same images. Measured are the accuracy
@@ -71,7 +71,7 @@ def learn(run, views, images):
     """The codes of the images by three encoders that were trained on the views, and the images themselves."""
     shape, rate = images.shape[1:], optim.one_cycle(3e-3)
 
-    def networks():  # the same first weights for all three
+    def networks():  # the same initial weights for all three
         return models.dense_networks(shape, HIDDEN, CODE, run.rng("weights"))
 
     contrastive = Contrastive(networks()[0])
@@ -141,13 +141,13 @@ def readable(code, values, held_out):
 def judge(claim, accuracy, read, changed):
     """accuracy: by code, with FEW labels; read: R² by code and factor; changed: the factors that the views change."""
     claim("contrastive", "contrasting two views teaches more about digits than reconstructing",
-          f"accuracy with {FEW} labels, less that of the better of the codes that reconstruct:",
+          f"accuracy with {FEW} labels, less that of the better of autoencoder and VAE:",
           accuracy["contrastive"] - worst(accuracy[name] for name in ("autoencoder", "VAE")), at_least=0.05)
     claim("contrastive.blind", "its code is blind to what the views change",
-          f"the largest R² among {', '.join(changed)}:", worst(read["contrastive"][factor] for factor in changed),
-          at_most=0.3)
+          f"largest R² of a linear regression on the code, of {', '.join(changed)}:",
+          worst(read["contrastive"][factor] for factor in changed), at_most=0.3)
     claim("contrastive.seen", "which a code that reconstructs has to keep",
-          "R² of the better of the two, less that of the contrastive code, least over these factors:",
+          "R² of the better of autoencoder and VAE, less that of the contrastive code, least over these factors:",
           least(worst(read[name][factor] for name in ("autoencoder", "VAE")) - read["contrastive"][factor]
                 for factor in changed), at_least=0.3)
 
@@ -163,10 +163,11 @@ def draw_views(run, views):
 def draw_accuracy(run, accuracy):
     """Accuracy over the number of labels."""
     shares = {name: found[LABELS.index(FEW)] for name, found in accuracy.items()}
-    fig = figures.figure(8.5, 4.8, f"{FEW} labels on a contrastive code: {shares['contrastive']:.0%} right\n"
-                         f"(autoencoder {shares['autoencoder']:.0%}, VAE {shares['VAE']:.0%})")
+    fig = figures.figure(8.5, 4.8, f"A linear classifier with {FEW} labels: {shares['contrastive']:.0%} right on a "
+                         f"contrastive code,\n{shares['autoencoder']:.0%} on an autoencoder's, {shares['VAE']:.0%} "
+                         "on a VAE's")
     axes = fig.subplots()
-    axes.set(xscale="log", xlabel="labels for the linear classifier", ylabel="accuracy, held out",
+    axes.set(xscale="log", xlabel="labels for the linear classifier", ylabel="accuracy on held-out digits",
              xlim=(LABELS[0] * 0.9, LABELS[-1] * 3.5))
     axes.set_xticks(LABELS, [f"{n:,}" for n in LABELS])
     axes.minorticks_off()
@@ -179,7 +180,8 @@ def draw_factors(run, read):
     """How much of each factor can be read from each code."""
     changed, kept = CHANGED[run.data], KEPT[run.data]
     blind = max(read["contrastive"][factor] for factor in changed)
-    fig = figures.figure(9, 4.6, f"Of what its views change, a contrastive code keeps {max(0, blind):.0%}")
+    fig = figures.figure(9, 4.6, "Of the variance of what its views change, a contrastive code tells at most "
+                         f"{max(0, blind):.0%}")
     axes = fig.subplots()
     places = np.arange(len(changed + kept)) + 0.5 * (np.arange(len(changed + kept)) >= len(changed))
     for i, (name, colour) in enumerate((("contrastive", 0), ("autoencoder", 6), ("VAE", 5))):

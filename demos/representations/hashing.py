@@ -2,19 +2,19 @@
 
 The lecture: if you need binary for a hash table, use a sigmoid in the final layer. Noise before the sigmoid
 pushes the codes to 0 and 1 (Salakhutdinov and Hinton 2009, Semantic hashing): only there does the decoder see
-the same number whatever the noise. A code of 32 bits is then an address. Who looks for images like a given one
-looks at the addresses within a Hamming distance of 2 of its own, of which there are 1 + 32 + 496 = 529, however
-many images there are.
+the same number whatever the noise. A code of 32 bits is then an address. To find images like a given one, look at
+the addresses within a Hamming distance of 2 of its own, of which there are 1 + 32 + 496 = 529, however many
+images there are.
 
-Measured is the precision there, the share of what is found that shows the same digit, 0 for a query that finds
+Noted is the precision there, the share of what is found that shows the same digit, 0 for a query that finds
 nothing. Beside it stands that of as many random hyperplanes, each bit the side on which an image lies (Charikar
-2002). What they find is right as often or more, but most of the time they find nothing. So they are compared by
-the ten codes nearest to a query, too, which are as many for all.
+2002). What these find is right as often or more, but most of the time they find nothing. So it is the ten codes
+nearest to a query by which they are judged, as many for each kind of code.
 
-The time for a query, by the table and by comparing its code with all others, is that for up to a million codes:
-those of the images, again and again, with a tenth of their bits flipped. The table's time grows, too, as there
-is more to be found and less of it in the processor's cache, but far less than the scan's; the two cross near
-a hundred thousand, since a scan is a few operations on arrays and the table Python's dictionary.
+The time for a query, by the table and by comparing its code with all others, is measured for up to a million
+codes: those of the images, again and again, with a tenth of their bits flipped. The table's time grows, too, as
+there is more to be found and less of it in the processor's cache, but far less than the scan's; the two cross
+below a hundred thousand, since a scan is a few operations on arrays and the table Python's dictionary.
 """
 
 import numpy as np
@@ -130,16 +130,16 @@ def time_queries(run, known, asked, n):
 
 
 def judge(claim, precision, binary, seconds):
-    """precision: of the ten nearest, by kind of code; binary: the share of codes near 0 or 1; seconds: by keys and way."""
+    """precision: of the ten nearest, by kind of code; binary: the share near 0 or 1; seconds: by keys and way."""
     claim("hashing", "binary codes from a sigmoid layer retrieve similar items from a hash table",
-          "precision of the ten nearest codes, less that with random hyperplanes:",
+          "share of the ten nearest codes that are of the same digit, less that with random hyperplanes:",
           precision["noise before the sigmoid"] - precision["random hyperplanes"], at_least=0.1)
     claim("hashing.binary", "noise before the sigmoid makes them binary",
           "share of the code's numbers below 0.1 or above 0.9:", binary, at_least=0.9)
     fewest, most = min(seconds), max(seconds)
     growth = {way: ratio(seconds[most][way], seconds[fewest][way]) for way in ("table", "scan")}
     claim("hashing.time", "the time to look up grows far less with the number of items than that to scan",
-          f"growth of the time for a query from {fewest:,} to {most:,} items, of the scan over that of the table:",
+          f"growth of the scan's time for a query from {fewest:,} to {most:,} items, relative to the table's:",
           ratio(growth["scan"], growth["table"]), at_least=3)
 
 

@@ -12,11 +12,11 @@ long on the same digits, are measured on held-out ones:
 
 and, as a code that tells nothing may be invariant too, how well a linear classifier reads the digit from it.
 
-It holds only in part. Two of the four are had by asking for them: smooth by the Jacobian penalty (and by
-noise on the input), sparse by L1. But they are not had together: the sparse code is the least smooth.
-None is disentangled: all gaps are near 0, so that the order there means little, and a diagonal prior with
-the weight β = 4 does not change it; see the demo `disentangle` for how much more it takes. None is invariant,
-either: the image has to be drawn again where it was, and the codes move nearly as far as the pixels do.
+It holds only in part. Two of the four can be had by asking for them: smooth by the Jacobian penalty (and by
+noise on the input), sparse by L1. But not together: the sparse code is the least smooth. None is disentangled:
+all gaps are near 0, so that their order means little, and a diagonal prior with the weight β = 4 does not change
+that; see the demo `disentangle` for how much more it takes. None is invariant, either: the image has to be drawn
+again where it was, and the codes move nearly as far as the pixels do.
 
 None of the measures depends on the scale of the code, but a penalty does: a smaller code and a larger decoder
 would evade it (see the demo `balance`). So a decoder has its encoder's weights, except in a VAE, where the
@@ -119,12 +119,12 @@ def judge(claim, scores):
     """scores: by autoencoder and property."""
     plain = scores["plain"]
     claim("invariance", "no code is invariant: to draw an image again it has to hold its shift and slant",
-          "how far they move it, relative to the distance of another digit's, least over the autoencoders:",
+          "how far another shift and slant move the code, relative to another digit, least of the autoencoders:",
           least(of_model["invariant"] for of_model in scores.values()), at_least=0.5)
     claim("invariance.smooth", "a penalty on the Jacobian makes the code smooth",
-          "norm of ∂f/∂x relative to the spread of the codes, over that of the plain autoencoder:",
+          "norm of ∂f/∂x over the spread of the codes, relative to the plain autoencoder's:",
           ratio(scores["contractive"]["smooth"], plain["smooth"]), at_most=0.7)
-    claim("invariance.sparse", "L1 makes it sparse", "Hoyer's measure, less that of the plain autoencoder:",
+    claim("invariance.sparse", "an L1 penalty makes it sparse", "Hoyer's measure, less the plain autoencoder's:",
           scores["sparse"]["sparse"] - plain["sparse"], at_least=0.15)
 
 

@@ -114,20 +114,20 @@ class Together(Apart):
 def judge(claim, accuracy):
     """accuracy: {way: one for each of COUNTS}."""
     gain = {way: accuracy[way][FEW] - accuracy["apart"][FEW] for way in ("hard", "soft", "unrelated")}
-    measured = "gain in accuracy over the digits' task alone, two labels of each digit:"
-    claim("multitask", "a task with few labels is learnt better with related tasks on shared layers",
+    measured = "gain in accuracy over the digits' task alone, with two labels of each digit:"
+    claim("multitask", "a task with few labels is learned better with related tasks on shared layers",
           measured, gain["hard"], at_least=0.05)
     claim("multitask.soft", "and with a penalty between the weights of two networks", measured, gain["soft"],
           at_least=0.03)
-    claim("multitask.unrelated", "with tasks that are not related it is not", measured, gain["unrelated"],
-          at_most=0.03)
+    claim("multitask.unrelated", "with tasks that are not related it is not learned better", measured,
+          gain["unrelated"], at_most=0.03)
 
 
 def draw(run, found):
-    """The accuracy over the number of labels, by what is learnt together, with its standard error."""
+    """The accuracy over the number of labels, by what is learned together, with its standard error."""
     means = {way: np.mean(values, axis=1) for way, values in found.items()}
     right = {way: f"{accuracy[FEW]:.0%}" for way, accuracy in means.items()}
-    fig = figures.figure(9, 5.2, f"Two labels of each digit: {right['apart']} right alone, {right['hard']} "
+    fig = figures.figure(9, 5.2, f"Accuracy with two labels of each digit: {right['apart']} alone, {right['hard']} "
                          f"with related tasks,\n{right['unrelated']} with tasks that ask for something else")
     axes = fig.subplots()
     names = {"apart": "alone", "hard": "with loop and odd, hard", "soft": "with loop and odd, soft",

@@ -1,14 +1,14 @@
-"""In a space that was learnt from other people, a single picture is enough to know a person again.
+"""In a space that was learned from other people, a single picture is enough to know a person again.
 
 The lectures: one-shot learning has a single labelled example of each new class, as in recognising a person
-from one picture. It works where the classes lie apart, and a space in which they do is learnt from others.
+from one picture. It works where the classes lie apart, and a space in which they do is learned from others.
 An encoder f of pictures learns from some hundred people, of whom there are several pictures. Each step takes
 two pictures a_i, b_i of each of a few people, and asks which a is of the person on b:
 
     p(i | b) = softmax over the people j of  -‖f(b) - f(a_j)‖²         (Snell et al. 2017, with one example)
 
-Then come strangers. Of five or of twenty of them one picture each is known, and a new picture of each is
-given the name of the nearest known one: by pixels, by their principal components, and in the encoder's code.
+Then come strangers. One picture of each of five or of twenty of them is known, and a new picture of each is
+given the name of the nearest known one: in pixels, in their principal components, and in the encoder's code.
 The pictures differ in expression, pose, light, place and background, in glasses, beard and hat.
 """
 
@@ -76,7 +76,7 @@ class Acquaintance(nn.Module):
 
 
 def trained(run, known, n):
-    """The encoder that has learnt from these people, in as many steps whatever their number."""
+    """The encoder that has learned from these people, in as many steps whatever their number."""
     model = Acquaintance(run.rng("weights"))
     run.fit(model, known, lr=optim.one_cycle(1e-3), batch_size=TOGETHER, epochs=run.epochs * PEOPLE[-1] // n,
             what=f"{n} people")
@@ -109,28 +109,28 @@ def one_round(codes, way, rng):
 
 
 def judge(claim, found, people):
-    """found: the accuracy in pixels, PCA, and the codes by how many people they were learnt from; by way."""
+    """found: the accuracy in pixels, PCA, and the codes by how many people they were learned from; by way."""
     code = found[people[-1]]
-    claim("one-shot", "one picture is enough to know a person again in a space learnt from other people",
-          "how often the nearest of five people's pictures is of the right one, in code:",
+    claim("one-shot", "one picture is enough to know a person again in a space learned from other people",
+          "share of new pictures whose nearest known one, among five people, is of the same person, in code:",
           code[5], at_least=0.8)
-    claim("one-shot.pixels", "and it is not in the space of pixels",
-          "gain in accuracy over the better of pixels and PCA, five people:",
+    claim("one-shot.pixels", "it is not enough in the space of pixels",
+          "accuracy in code less that in the better of pixels and PCA, among five people:",
           code[5] - worst([found["pixels"][5], found["PCA"][5]]), at_least=0.3)
     claim("one-shot.twenty", "even among twenty people",
-          "how often the nearest of twenty people's pictures is of the right one:",
+          "share of new pictures whose nearest known one, among twenty people, is of the same person, in code:",
           code[20], at_least=0.6)
-    claim("one-shot.people", "the space is learnt from many people",
-          f"gain in accuracy of {people[-1]} people over {people[0]} to learn from, twenty to choose from:",
+    claim("one-shot.people", "the space is learned from many people",
+          f"gain in accuracy by learning from {people[-1]} people instead of {people[0]}, among twenty:",
           code[20] - found[people[0]][20], at_least=0.1)
 
 
 def draw(run, found, people):
-    """The accuracy in each space, and in the code over the number of people that it was learnt from."""
+    """The accuracy in each space, and in the code over the number of people that it was learned from."""
     spaces = {"pixels": found["pixels"], "PCA": found["PCA"], "code": found[people[-1]]}
     fig = figures.figure(11, 4.8, "Which of twenty strangers is it? The nearest single picture is right\n"
-                         f"in {spaces['pixels'][20]:.0%} of cases by pixels, in {spaces['code'][20]:.0%} "
-                         f"in a code learnt from {people[-1]} other people")
+                         f"in {spaces['pixels'][20]:.0%} of cases in pixels, in {spaces['code'][20]:.0%} "
+                         f"in a code learned from {people[-1]} other people")
     left, right = fig.subplots(1, 2)
     for i, (way, colour) in enumerate(zip(WAYS, (1, 0))):
         heights = [accuracy[way] for accuracy in spaces.values()]
@@ -144,12 +144,12 @@ def draw(run, found, people):
     left.legend(frameon=False, loc="upper left")
     figures.curves(right, people, {f"{way} to choose from": [found[n][way] for n in people] for way in WAYS},
                    colours=(1, 0), label=False)
-    right.set(xlabel="people that the code was learnt from", ylabel="accuracy", ylim=(0, 1.08), xscale="log",
+    right.set(xlabel="people that the code was learned from", ylabel="accuracy", ylim=(0, 1.08), xscale="log",
               xticks=people, xticklabels=people)
     right.minorticks_off()
     right.legend(frameon=False, loc="lower right")
     run.save(fig, "accuracy.png", "left, bars: the accuracy with one picture, in pixels, principal "
-             "components and code; right: that in code over the number of people that the code was learnt "
+             "components and code; right: that in code over the number of people that the code was learned "
              "from")
 
 

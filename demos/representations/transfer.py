@@ -1,9 +1,9 @@
-"""What a network has learnt from other images of the same digits helps where there are few examples.
+"""What a network has learned from other images of the same digits helps where there are few examples.
 
 The lectures: given two similar tasks, of which the second has few labelled examples, features of the first
-are worth keeping. A network learns the first task from thousands of images. The second has new inputs (the
-first saw digits that lean to the left, it shows some that lean to the right; with MNIST, digits drawn by code
-and handwritten ones), or new labels (the first knew the digits 0 to 4, it asks for 5 to 9). It is learnt
+are worth keeping. A network learns the first task from thousands of images. The second has new inputs (digits
+that lean to the right instead of to the left; with MNIST, handwritten digits instead of digits drawn by code),
+or new labels (the digits 5 to 9 instead of 0 to 4). It is learned
 
     from scratch    by a network with random weights
     frozen          by a new last layer on the first network's layers, which stay as they are
@@ -11,9 +11,9 @@ and handwritten ones), or new labels (the first knew the digits 0 to 4, it asks 
 
 over the number of examples and several draws of them, each in the same number of steps.
 
-It holds in part. New inputs gain much, new labels nothing, which is drawn and noted, and no claim: what tells
-the first five digits apart is not what tells the others apart, and frozen layers have lost it. (`one_shot`
-shows new labels that gain, where the first task has two hundred kinds instead of five.)
+It holds in part. New inputs gain much, new labels hardly anything, which is drawn and noted, but not claimed:
+what tells the first five digits apart is not what tells the others apart, and frozen layers have lost it.
+(`one_shot` shows new labels that gain, where the first task has two hundred kinds instead of five.)
 """
 
 import numpy as np
@@ -88,7 +88,7 @@ def few(task, count, rng):
 
 
 def second_task(run, way, teacher, examples, held_out):
-    """The accuracy in the second task of a network that has learnt from the examples in that way."""
+    """The accuracy in the second task of a network that has learned from the examples in that way."""
     model = classifier(run.rng("new weights"))
     features, last = model.network
     if way != "from scratch":
@@ -117,9 +117,10 @@ def draw(run, found, tasks):
     """For each task, images of both, and the accuracy over the number of examples."""
     gain = {name: np.mean(ways["fine-tuned"][FEW]) - np.mean(ways["from scratch"][FEW])
             for name, ways in found.items()}
+    gain = {name: figures.number(round(100 * more), "+d") for name, more in gain.items()}
     fig = figures.figure(12, 7.5, "What a first task is worth to a second with five examples of each digit: "
-                         f"{round(100 * gain['new inputs']):+d} points of accuracy\nwhere the images are new, "
-                         f"{round(100 * gain['new labels']):+d} where the labels are".replace("-", "−"))
+                         f"{gain['new inputs']} points of accuracy\nwhere the images are new, "
+                         f"{gain['new labels']} where the labels are")
     rows = fig.subplots(2, 2, height_ratios=(1, 2))
     for (pictures, axes), (name, (first, second, _)) in zip(rows.T, tasks.items()):
         shown = np.concatenate([few(task, 1, run.rng("shown"))[0][-5:] for task in (first, second)])

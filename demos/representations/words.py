@@ -7,9 +7,9 @@ sampling (Mikolov et al. 2013) learns a vector of each word from the words that 
     -ln σ(u_c · v_w) - Σ_k ln σ(-u_k · v_w)                 c a neighbour of w, k five words drawn at random
 
 and never sees the table. The table then says what there was to learn: how similar two nouns are, by the facts
-that they share, and which analogies hold. Those are the cases in which the facts of a, less those of b, plus
-those of c are the facts of another noun d. The answer is the word nearest to a - b + c, by the cosine, among
-all words but these three, as usual. How often it is right with these three allowed, too, is noted.
+that they share, and which analogies hold: where the facts of a, less those of b, plus those of c are the facts
+of another noun d. The answer is the word nearest to a - b + c, by the cosine, among all words but these three,
+as usual. How often it is right with these three allowed, too, is noted.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ class SkipGram(nn.Module):
 
     def __init__(self, counts, width, rng):
         self.words, self.neighbours = (nn.Embedding(len(counts), width, rng=rng) for _ in range(2))
-        # Lots, of which each word has as many as it shall be drawn: a random one is a word at that rate.
+        # Lots, of which each word has as many as its share of the draws: a random lot is a word at that rate.
         shares = counts**POWER / (counts**POWER).sum()
         self.lots = Tensor(np.repeat(np.arange(len(counts)), np.ceil(10_000 * shares).astype(int)))
 
@@ -120,15 +120,15 @@ def share_right(vectors, questions, among_all=False):
 
 def judge(claim, similarity, right):
     claim("local-vs-distributed", "one-hot words are all equally far apart; learned vectors carry similarity",
-          "correlation of the cosines of nouns with those of their facts:", similarity, at_least=0.6)
+          "correlation of the learned vectors' cosines with those of the nouns' facts:", similarity, at_least=0.6)
     claim("local-vs-distributed.analogy", "and analogy",
-          "share of all analogies in the table that end at the right word:", right["learned"], at_least=0.5)
+          "share of all analogies in the table for which a - b + c is nearest to d:", right["learned"], at_least=0.5)
 
 
 def draw_cosines(run, facts, cosines, similarity):
     """The cosines of all pairs of nouns, kind by kind."""
-    fig = figures.figure(12, 4.6, "How alike words are: to one-hot vectors, to learned ones, and by the facts\n"
-                         f"(correlation of the learned ones with the facts: {similarity:.2f})")
+    fig = figures.figure(12, 4.6, "How alike words are by one-hot vectors, by learned ones, and by the facts\n"
+                         f"(correlation of the learned ones with the facts: {figures.number(similarity, '.2f')})")
     ends = np.cumsum([sum(kind in known for known in facts.values()) for kind in KINDS])
     panels = fig.subplots(1, 3)
     for axes, (name, values) in zip(panels, cosines.items()):

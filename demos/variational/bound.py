@@ -7,9 +7,10 @@ ELBO from neither. Measured is whether they add up, for random models and any q;
 does to them; and where training the decoder as well ends: at the maximum likelihood solution of
 probabilistic PCA (Tipping and Bishop 1999, section 3.2).
 
-That q reaches ln p(x) needs a q that can be the posterior. One with independent latent numbers, as a
-VAE's, stays below by ½ ln Π Pⱼⱼ / det P, where P is the inverse covariance of the posterior; but the
-decoder then turns to where that is nothing: its rows become the principal axes (Lucas et al. 2019).
+The ELBO reaches ln p(x) only if q can be the posterior. With independent latent numbers, as a VAE has
+them, it stays below by ½ ln (Π Pⱼⱼ / det P), where P is the inverse covariance of the posterior; but a
+decoder that is trained, too, turns to where that gap is 0: its rows become the principal axes (Lucas et
+al. 2019).
 """
 
 import math
@@ -96,7 +97,7 @@ class Encoder(nn.Module):
 def elbo(model, x, mean, root):
     """E_q ln p(x | z) - KL(q ‖ N(0, I)) for q = N(mean, L Lᵀ), (N,).
 
-    Neither the posterior nor the covariance of x is in it; E |x - μ - z W|² is |x - μ - mean W|² + |Lᵀ W|².
+    Neither the posterior nor the covariance of x is in it; E ‖x - μ - z W‖² is ‖x - μ - mean W‖² + ‖Lᵀ W‖²_F.
     """
     (size, latent), diagonal = model.weight.shape[::-1], list(range(len(root)))
     error = x - model.mean - mean @ model.weight
@@ -180,7 +181,7 @@ def by_sampling(run, model, encoder, x, times):
 
 
 def least_gap_of_independent(model):
-    """min KL(q ‖ p(z | x)) over q with independent numbers: ½ ln Π Pⱼⱼ / det P, at variances 1 / Pⱼⱼ."""
+    """min KL(q ‖ p(z | x)) over q with independent numbers: ½ ln (Π Pⱼⱼ / det P), at variances 1 / Pⱼⱼ."""
     _, precision = model.posterior(np.zeros((1, SIZE)))
     return float(np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1]) / 2
 
@@ -211,24 +212,24 @@ def compared(model, best, x):
 def judge(claim, identity, at_posterior, least_gap, sampled, gap, independent, theory, ppca):
     claim("elbo", "ln p(x) = ELBO + KL(q ‖ p(z | x)), for any q",
           "largest distance of the two sides, in nats:", identity, at_most=1e-9)
-    claim("elbo.bound", "so the ELBO lies below",
-          "least distance to ln p(x) for random q, in nats:", least_gap, at_least=0)
-    claim("elbo.tight", "and is ln p(x) where q is the posterior",
-          "its distance there, in nats:", at_posterior, at_most=1e-9)
+    claim("elbo.bound", "so the ELBO lies below ln p(x)",
+          "least of ln p(x) - ELBO over random q, in nats:", least_gap, at_least=0)
+    claim("elbo.tight", "and equals it where q is the posterior",
+          "largest distance of the two there, in nats:", at_posterior, at_most=1e-9)
     claim("elbo.sampled", "what a VAE computes is that bound, by sampling",
-          "its distance in standard errors:", sampled, at_most=4)
+          "distance of its mean estimate from the ELBO, in standard errors:", sampled, at_most=4)
     claim("elbo.trained", "raising the ELBO makes q the posterior",
           "KL(q ‖ p(z | x)) after training, in nats:", gap, at_most=1e-3)
     claim("elbo.independent", "or as near as its family comes",
-          "KL that independent latent numbers leave, against ½ ln Π Pⱼⱼ / det P, in nats:",
+          "distance of the KL that independent latent numbers leave from ½ ln (Π Pⱼⱼ / det P), in nats:",
           abs(independent - theory), at_most=1e-3)
-    claim("elbo.ppca", "with the decoder trained too it reaches the maximum likelihood of probabilistic PCA",
-          "distance of ln p(x) from the largest, in nats:", ppca["short"], at_most=1e-3)
-    claim("elbo.subspace", "its subspace",
-          "largest angle between the two, in degrees:", ppca["angle"], at_most=1)
+    claim("elbo.ppca", "with the decoder trained too, it reaches the maximum likelihood of probabilistic PCA",
+          "distance of ln p(x) from the largest there is, in nats:", ppca["short"], at_most=1e-3)
+    claim("elbo.subspace", "and finds its subspace",
+          "largest angle between the two subspaces, in degrees:", ppca["angle"], at_most=1)
     claim("elbo.noise", "and its noise", "relative difference of σ²:", ppca["noise"], at_most=0.01)
-    claim("elbo.axes", "and independent latent numbers choose the principal axes in it",
-          "cosine of each row of W and its axis, the least:", ppca["cosine"], at_least=0.99)
+    claim("elbo.axes", "and independent latent numbers choose the principal axes in that subspace",
+          "least cosine of a row of W and its principal axis:", ppca["cosine"], at_least=0.99)
 
 
 def draw_training(run, truth, trained, x):
@@ -272,10 +273,10 @@ def ellipse(axes, centre, root, **style):
 
 def draw_ppca(run, model, best, history, x):
     """The three over the steps with the decoder trained too, and the variances that the model ends with."""
-    fig = figures.figure(12, 4.6, "With the decoder trained too, the ELBO ends at the likelihood, "
-                         "the subspace and the noise of probabilistic PCA")
-    left, right = fig.subplots(1, 2, width_ratios=(1.25, 1))
     top, steps = best.log_likelihood(x).mean(), history["step"][1:]
+    fig = figures.figure(12, 4.6, f"With the decoder trained, too, the ELBO ends {top - history['elbo'][-1]:.4f} nats "
+                         "below the largest likelihood, that of probabilistic PCA")
+    left, right = fig.subplots(1, 2, width_ratios=(1.25, 1))
     left.axhline(top, color=figures.COLOURS[5], linewidth=6, label="largest ln p(x), in closed form")
     left.plot(steps, history["log_p"][1:], color="black", linewidth=1.5, label="ln p(x)")
     left.plot(steps, history["elbo"][1:], color=COLOURS[1], linewidth=2, label="ELBO")

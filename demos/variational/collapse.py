@@ -4,18 +4,18 @@ The lecture shows the latent plane of three trainings: with the KL term alone, w
 alone, and with both, which fills the prior. Measured is how well codes drawn from q(z | x) and draws
 of the prior mix: how often the nearest neighbour of one is of the other, ½ where both come from one
 density. Both terms together come near it: each q(z | x) pays for its distance from the prior, but their
-sum keeps a dense middle and arms that reach out of the circle. What reconstruction alone spoils does
-not show in what draws of the prior decode to: they are as clear as with both, as two numbers are so few
-that a decoder has a digit for any; but most codes lie where no draw falls.
+sum keeps a dense middle and arms that reach out of the circle. Draws of the prior decode to digits as
+clear with reconstruction alone as with both, since two numbers are so few that a decoder has a digit for
+any; but most codes lie where no draw falls.
 
 A term that weighs too much switches off latent dimensions: q(z | x) becomes the prior there, whatever
 x is (posterior collapse). For a linear VAE the outcome is known (Lucas, Tucker, Grosse and Norouzi 2019,
 with the weight β in the place of σ²): dimension i stays active if the data's principal variance λᵢ
-is larger than β, and the variance of its code over the data is then 1 - β / λᵢ. A decoder that can
-say all by itself, too, makes the code superfluous (Chen et al. 2017): here of sequences of coins, each
-like the one before with probability 0.9, a decoder that sees the coin before knows ln p(x) exactly.
-Warm-up, a weight that rises from 0 to 1 over the first third of the training, here changes the way, not
-the end.
+is larger than β, and the variance of its code over the data is then 1 - β / λᵢ. A decoder that needs no
+code to model the data makes it superfluous, too (Chen et al. 2017): in sequences of coins, each like the
+one before with probability 0.9, a decoder that sees the coin before knows ln p(x) exactly. Warm-up, a
+weight that rises from 0 to 1 over the first third of the training, delays the collapse here and does not
+prevent it.
 """
 
 import math
@@ -31,7 +31,7 @@ DATA = ("strokes", "mnist")
 EPOCHS = {"strokes": 15, "mnist": 15}
 # The weight of the KL term; with the largest, the reconstruction does not count.
 BALANCES = {"KL alone": 1e4, "reconstruction alone": 0.0, "both": 1.0}
-CIRCLE = math.sqrt(2 * math.log(20))  # holds 95 % of N(0, I) in the plane
+CIRCLE = math.sqrt(2 * math.log(20))  # holds 95% of N(0, I) in the plane
 LATENT = 10  # in the linear models
 ACTIVE = 0.01  # variance of a code above which its dimension counts as active (Burda et al. 2016)
 LENGTH, STAY = 20, 0.9  # of the sequences; how often a coin is like the one before
@@ -157,23 +157,23 @@ def course(run, train, test, decoder, warmup):
 def judge(claim, planes, linear, silent, ends, truth):
     both, alone = planes["both"], planes["reconstruction alone"]
     claim("vae-balance", "both terms together fill the prior, reconstruction alone does not",
-          "how often a code's or a draw's neighbour is of the other kind, with both less without KL:",
+          "share of codes and draws of the prior whose nearest is of the other kind, with both terms less without KL:",
           both["mixed"] - alone["mixed"], at_least=0.1)
     claim("vae-balance.outside", "without the KL term codes lie where the prior is not",
-          "share of them in the circle that holds 95 % of the prior:", alone["inside"], at_most=0.5)
-    claim("vae-balance.kl", "KL alone collapses", "what its codes tell about the digit, in nats:",
+          "share of the codes in the circle that holds 95% of the prior:", alone["inside"], at_most=0.5)
+    claim("vae-balance.kl", "the KL term alone collapses the code", "KL(q(z | x) ‖ N(0, I)), in nats:",
           planes["KL alone"]["kl"], at_most=0.01)
     claim("vae-balance.clear", "with both, draws of the prior decode into digits",
-          "clear digits among them relative to held-out digits:", both["clear"], at_least=0.5)
+          "share of clear digits among samples, relative to held-out digits:", both["clear"], at_least=0.5)
     claim("vae-balance.weight", "the weight decides which dimensions stay active",
           "largest distance of a linear VAE's code variance from 1 - β / λ:", linear, at_most=0.1)
     claim("vae-balance.silent", "with too large a weight none does", "largest variance of a code at β = 2 λ₁:",
           silent, at_most=ACTIVE)
     claim("vae-balance.code", "a weak decoder needs the code", "its KL term, in nats:", ends["weak decoder"]["kl"],
           at_least=1)
-    claim("vae-balance.decoder", "a decoder that is too strong does not", "its KL term, in nats:",
+    claim("vae-balance.decoder", "a decoder that is too strong leaves the code unused", "its KL term, in nats:",
           ends["strong decoder"]["kl"], at_most=0.1)
-    claim("vae-balance.exact", "as it knows ln p(x) without", "distance of its bound from ln p(x), in nats:",
+    claim("vae-balance.exact", "as it knows ln p(x) without it", "distance of its ELBO from ln p(x), in nats:",
           abs(ends["strong decoder"]["elbo"] - truth), at_most=0.1)
     claim("vae-balance.warm-up", "warm-up does not save the code", "the strong decoder's KL term with it, in nats:",
           ends["strong decoder with warm-up"]["kl"], at_most=0.1)
@@ -181,13 +181,16 @@ def judge(claim, planes, linear, silent, ends, truth):
 
 def draw_planes(run, digits, planes):
     """The three scatter plots with the prior's circle, and above what draws of the prior decode to."""
-    fig = figures.figure(
-        13, 6.9, "KL alone collapses the code, reconstruction alone leaves the prior, both together fill it")
+    alone, without, both = (planes[name]["numbers"] for name in BALANCES)
+    fig = figures.figure(13, 7.1, f"Codes and draws of the prior mix (½ at best) to {both['mixed']:.2f} with both "
+                         f"terms, to {without['mixed']:.2f} by reconstruction alone;\nby KL alone to "
+                         f"{alone['mixed']:.2f}, but then the code holds {alone['kl']:.1f} nats (the KL term), "
+                         f"with both terms {both['kl']:.1f}")
     angle = np.linspace(0, 2 * np.pi, 200)
     for (name, plane), (top, bottom) in zip(planes.items(), fig.subplots(2, 3, height_ratios=(2.6, 1)).T):
         numbers = plane["numbers"]
         figures.scatter_codes(top, plane["codes"], digits.test_labels,
-                              f"{name}: {numbers['kl']:.1f} nats of KL, {numbers['mixed']:.2f} mixed")
+                              f"{name}: KL {numbers['kl']:.1f} nats, mixing {numbers['mixed']:.2f}")
         top.plot(CIRCLE * np.cos(angle), CIRCLE * np.sin(angle), color="black", linewidth=2)
         reach = max(3.5, 1.05 * np.quantile(np.abs(plane["codes"]), 0.999))
         top.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
@@ -214,7 +217,11 @@ def draw_linear(run, variances, spreads):
 
 def draw_courses(run, courses):
     """The KL term and the bound over the training, for both decoders, with and without warm-up."""
-    fig = figures.figure(12, 4.6, "A decoder that can do without the code leaves it unused, with warm-up only later")
+    ends = {key: found[-1]["kl"] for key, found in courses.items()}
+    weak, strong, late = (f"{ends[key]:.2f}" for key in (
+        ("weak decoder", False), ("strong decoder", False), ("strong decoder", True)))
+    fig = figures.figure(12, 4.8, f"The KL term ends at {weak} nats with a weak decoder,\nat {strong} with one that "
+                         f"can do without the code, and at {late} with warm-up")
     for axes, key, label in zip(fig.subplots(1, 2), ("kl", "active"),
                                 ("KL(q(z | x) ‖ N(0, I)) (nats)", f"active dimensions of {CODE}")):
         for (decoder, warmup), found in courses.items():

@@ -1,12 +1,12 @@
-"""The KL divergence is never negative, zero only at equality, and not symmetric: the two directions fit differently.
+"""The KL divergence is never negative, zero only at equality, and not symmetric: its two directions fit differently.
 
 The lectures: KL(q ‖ p) = E_q ln q/p ≥ 0, with a closed form for Gaussians, and KL(q ‖ p) ≠ KL(p ‖ q).
 Measured is the closed form against sampling, over dimensions; its sign over a grid of pairs; and what a
-single Gaussian q becomes when either direction is minimised towards a p with two humps, by gradient
-descent with the engine: KL(p ‖ q) asks that q be wherever p is, so q covers both humps; KL(q ‖ p) asks
-that q be nowhere that p is not, so q picks one. In one dimension integrals are sums over a fine grid.
-From a wide start between the humps KL(q ‖ p) has a local minimum that covers both badly (1.9 nats
-instead of 0.7): the best of several starts counts, for both directions.
+single Gaussian q becomes when either divergence from a p with two humps is minimised, by gradient descent
+with the engine: KL(p ‖ q) asks that q be wherever p is, so q covers both humps; KL(q ‖ p) asks that q be
+nowhere that p is not, so q picks one. In one dimension integrals are sums over a fine grid. KL(q ‖ p) also
+has a local minimum that covers both humps badly (1.9 nats instead of 0.7), where a wide q between them
+ends: the best of several starts counts, for both directions.
 """
 
 import numpy as np
@@ -108,18 +108,20 @@ def each_kl(q, p):
 def judge(claim, errors, least, at_equality, apart, covering, picking):
     claim("kl", "the KL divergence of Gaussians has a closed form",
           "largest distance of an estimate by sampling from it, in standard errors:", errors, at_most=4)
-    claim("kl.positive", "it is positive where the two differ", "the least over a grid of pairs, in nats:",
+    claim("kl.positive", "it is positive where the two differ", "its least value over a grid of pairs, in nats:",
           least, at_least=1e-4)
     claim("kl.zero", "and zero where they are equal", "its distance from 0 there, in nats:", at_equality, at_most=1e-12)
     claim("kl.asymmetric", "it is not symmetric", "largest difference of the two directions, in nats:",
           apart, at_least=1)
     # The moments of p: the Gaussian nearest to it in KL(p ‖ q) has the same.
     spread = np.sqrt(HUMPS[1] ** 2 + WIDTH**2)
-    claim("kl.covers", "minimising KL(p ‖ q) covers both humps", "distance of q's mean and deviation from p's own:",
+    claim("kl.covers", "minimising KL(p ‖ q) covers both humps",
+          "distance of q's mean and standard deviation from p's, the larger:",
           worst((abs(covering["mean"]), abs(covering["std"] - spread))), at_most=0.05)
-    claim("kl.picks", "minimising KL(q ‖ p) picks one", "share of q on one hump's side:", picking["share"],
+    claim("kl.picks", "minimising KL(q ‖ p) picks one", "share of q on that hump's side:", picking["share"],
           at_least=0.99)
-    claim("kl.shape", "and takes its shape", "distance of q's mean and deviation from that hump's:",
+    claim("kl.shape", "and takes its shape",
+          "distance of q's mean and standard deviation from that hump's, the larger:",
           worst((abs(abs(picking["mean"]) - HUMPS[1]), abs(picking["std"] - WIDTH))), at_most=0.05)
 
 
@@ -134,7 +136,7 @@ def draw_fits(run, log_p, covering, picking):
     for fit, name, colour in ((covering, "KL(p ‖ q)", 0), (picking, "KL(q ‖ p)", 7)):
         q = np.exp(fit["q"])
         axes.plot(z, q, color=figures.COLOURS[colour], linewidth=2.5)
-        axes.annotate(f"q that minimises {name},\nto {fit['nats']:.2f} nats", (z[q.argmax()], q.max() + 0.012),
+        axes.annotate(f"q minimises\n{name},\nto {fit['nats']:.2f} nats", (z[q.argmax()], q.max() + 0.012),
                       color=figures.COLOURS[colour], ha="center", va="bottom", fontsize=11)
     axes.set(xlim=(-6, 6), ylim=(0, 1), xlabel="z", ylabel="density")
     axes.grid(alpha=0.3)

@@ -1,13 +1,13 @@
-"""An autoencoder's latent space goes from digit to digit by jumps; a VAE's changes evenly.
+"""Between two codes an autoencoder's digits change by jumps, a VAE's more evenly.
 
 The lecture: the latent space of a classical autoencoder is often discontinuous and does not allow
-easy interpolation. Two models with equal networks and a code of two numbers are compared: pictures
-decoded along straight lines between the codes of different held-out digits, and how evenly they
-change; and how far draws from the box that holds the codes are from the next code, with the sides
-of the box as units.
+easy interpolation. Two models with equal networks and a code of two numbers are compared: how evenly
+pictures change that are decoded along straight lines between the codes of different held-out digits; and
+how far draws from the box that holds the codes are from the nearest code, with the sides of the box as
+units.
 
-The holes are drawn and noted, and no claim: in every run the autoencoder's were larger, but by how much
-hangs on the first weights and even on the number of threads, from 1.2 to 2.5 times.
+These holes are drawn and noted, but not claimed: in every run the autoencoder's were larger, but by how
+much depends on the initial weights and even on the number of threads, from 1.2 to 2.5 times.
 
 What does not differ is how many pictures on the way, or in the box, are clear digits: two numbers are so
 few that a decoder has a digit for any of them. An autoencoder even shows more, as it jumps from one
@@ -92,24 +92,25 @@ def share_of_clear(images, digits):
 
 
 def judge(claim, jump):
-    claim("ae-islands", "a plain autoencoder's latent space is discontinuous, a VAE's is not",
-          "share of the change made in the steepest tenth of the way between codes, autoencoder less VAE:",
+    claim("ae-islands", "between two codes an autoencoder's images change by jumps, a VAE's more evenly",
+          "share of the change in the steepest tenth of the way, autoencoder's less VAE's:",
           jump["autoencoder"] - jump["VAE"], at_least=0.05)
 
 
 def draw_strips(run, spaces):
     """Pictures on the way between codes of different digits, in both spaces."""
-    fig = figures.figure(13, 5.4, "From digit to digit: the autoencoder rests and jumps, the VAE changes evenly")
+    jumps = {name: f"{space['jump']:.0%}" for name, space in spaces.items()}
+    fig = figures.figure(13, 5.4, "From digit to digit: the steepest tenth of the way makes "
+                         f"{jumps['autoencoder']} of an autoencoder's change, {jumps['VAE']} of a VAE's")
     for axes, (name, space) in zip(fig.subplots(1, 2), spaces.items()):
         strips = space["way"][:8, :: len(WAY) // 10]
-        figures.show_images(axes, strips.reshape(-1, *strips.shape[2:]), strips.shape[1],
-                            f"{name}: {space['jump']:.0%} of the change in the steepest tenth of the way")
+        figures.show_images(axes, strips.reshape(-1, *strips.shape[2:]), strips.shape[1], name)
     run.save(fig, "strips.png", "eight strips of pictures from digit to digit, by the autoencoder and by the VAE")
 
 
 def draw_steps(run, spaces):
     """How the change of the pictures is spread over the way."""
-    fig = figures.figure(7.5, 4.4, "The autoencoder makes more of the change in few steps")
+    fig = figures.figure(7.5, 4.4, "The autoencoder makes more of the change in few steps than the VAE")
     axes = fig.subplots()
     for (name, space), colour in zip(spaces.items(), (6, 0)):
         axes.plot(WAY, np.append(0, np.cumsum(space["steps"].mean(axis=0))), color=figures.COLOURS[colour],
@@ -124,11 +125,13 @@ def draw_steps(run, spaces):
 
 def draw_holes(run, digits, spaces):
     """The codes of both, and some of the lines between them."""
-    fig = figures.figure(
-        12, 5.8, "Codes of held-out digits, with the lines of the strips, and the holes between them")
+    times = spaces["autoencoder"]["distance"] / spaces["VAE"]["distance"]
+    fig = figures.figure(12, 5.8, "From a random place to the nearest code it is "
+                         f"{times:.1f} times as far in the autoencoder as in the VAE")
     for axes, (name, space) in zip(fig.subplots(1, 2), spaces.items()):
         figures.scatter_codes(axes, space["codes"], digits.test_labels,
-                              f"{name}: to the next code it is {space['distance']:.4f} of the box's side",
+                              f"{name}: {space['distance']:.4f} of the side of the codes' box, on average\n"
+                              "(the codes of held-out digits; lines: those of the strips)",
                               symbol="h" if name == "autoencoder" else "z")
         for line in space["lines"][:8]:
             axes.plot(*line.T, color="black", linewidth=0.8)

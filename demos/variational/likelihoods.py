@@ -8,15 +8,15 @@ variational autoencoder is trained with four of them. Written out, for D pixels,
     one learned variance        ½ Σ (x - m)² / σ² + ½ D ln 2πσ²           σ² weighs it against the KL
     one for each pixel          ½ Σ (x - m)² / σⱼ² + ½ Σ ln 2πσⱼ²
 
-At the optimum the derivative in ln σ² is 0, so that σ² is the mean of (x - m)²: measured on the images
-trained on, with z drawn from q, for one variance and pixel by pixel. Measured too is what the variance
-does to the code, and how far a draw of x from p(x | z) is from the picture, against its mean.
+At the optimum the derivative in ln σ² is 0, so that σ² is the mean of (x - m)²: measured on the training
+images, with z drawn from q, for one variance and pixel by pixel. Measured too is what the variance does to
+the code, and how much further from the image a draw of x from p(x | z) is than its mean.
 
 Two warnings. The density of a pixel that is always 0 has no upper bound: variances are kept above a floor,
 σ = 0.01, and pixels that are hardly ever lit, whose variances still fall when training ends, are not judged.
 And a Bernoulli is a distribution of zeros and ones: as a density of grey pixels it has at most half the mass
-it should have, so that its nats cannot be compared with the Gaussians'. As a loss it is sound: its least is
-at p = x.
+it should have, so that its nats cannot be compared with the Gaussians'. As a loss it is sound: it is least
+where p = x.
 """
 
 import math
@@ -180,24 +180,27 @@ def judge(claim, written_out, one, each, errors, draws, outcomes, grey):
           "largest relative difference from the losses written out:", written_out, at_most=1e-12)
     claim("stochastic.variance", "a learned variance is the mean squared error of the reconstruction",
           "relative difference of the two:", abs(one), at_most=0.05)
-    claim("stochastic.pixels", "and one for each pixel is that of the pixel",
+    claim("stochastic.pixels", "and one for each pixel is the mean squared error of that pixel",
           "root mean square of the logarithm of their ratio:", each, at_most=0.1)
     claim("stochastic.sharper", "a variance of 1 is far too large, and the code then keeps too little",
           "held-out squared error with one learned variance, relative to that with variance 1:",
           errors[ONE] / errors[FIXED], at_most=0.8)
-    # |x - draw|² = |x - m|² + D σ² on average, and D σ² is |x - m|² where σ² is learned.
-    claim("stochastic.draw", "with the variance learned, a draw of x is twice as far from it as the mean",
-          "distance of the ratio of their squared errors from 2:", abs(draws[ONE] - 2), at_most=0.2)
-    claim("stochastic.noise", "with variance 1 it drowns in noise", "the same ratio:", draws[FIXED], at_least=10)
+    # ‖x - draw‖² = ‖x - m‖² + D σ² on average, and D σ² is ‖x - m‖² where σ² is learned.
+    claim("stochastic.draw", "with the variance learned, a draw from p(x | z) has twice the squared error of its mean",
+          "distance of the ratio of the two squared errors from 2:", abs(draws[ONE] - 2), at_most=0.2)
+    claim("stochastic.noise", "with variance 1 a draw drowns in noise",
+          "squared error of a draw, relative to that of the mean:", draws[FIXED], at_least=10)
     claim("stochastic.outcomes", "a Bernoulli is a distribution of zeros and ones",
           "largest distance of p(0) + p(1) from 1:", outcomes, at_most=1e-12)
-    claim("stochastic.grey", "but no density of grey pixels", "largest mass between 0 and 1:", grey,
+    claim("stochastic.grey", "and no density of grey pixels", "largest mass between 0 and 1:", grey,
           at_most=0.5 + 1e-9)
 
 
 def draw_variances(run, learned, found, lit, held_out):
     """Learned variances against mean squared errors, a picture of them, and what they do to the code."""
-    fig = figures.figure(13, 4.6, "A learned variance is the mean squared error, and with it the code keeps more")
+    fig = figures.figure(13, 4.8, f"A learned variance is {learned[ONE].item() / found[ONE].mean():.2f} times the mean "
+                         f"squared error;\nwith it the code holds {held_out[ONE]['kl']:.0f} nats (the KL term), "
+                         f"with variance 1 {held_out[FIXED]['kl']:.0f}")
     left, middle, right = fig.subplots(1, 3, width_ratios=(1.1, 0.9, 1.1))
     left.plot([FLOOR, 0.3], [FLOOR, 0.3], color=figures.COLOURS[9], linewidth=1.5, label="equal")
     for chosen, name, colour in ((lit, "a pixel", 0), (~lit, "one that is hardly ever lit,\nstill falling", 1)):
@@ -205,7 +208,7 @@ def draw_variances(run, learned, found, lit, held_out):
                      linewidths=0, label=name)
     left.plot(found[ONE].mean(), learned[ONE].item(), "*", color=figures.COLOURS[7], markersize=16,
               label="one variance for all")
-    left.set(xscale="log", yscale="log", xlabel="mean of (x - m)²", ylabel="learned σ²", xlim=(1e-6, 0.5))
+    left.set(xscale="log", yscale="log", xlabel="mean of (x − m)²", ylabel="learned σ²", xlim=(1e-6, 0.5))
     left.grid(alpha=0.3)
     left.legend(fontsize=9)
     shown = middle.imshow(np.sqrt(learned[EACH][..., 0]), cmap="viridis")
@@ -217,7 +220,7 @@ def draw_variances(run, learned, found, lit, held_out):
                           color=figures.COLOURS[colour], label=name)
         right.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
     # Nats of a density, which the Bernoulli's are not.
-    nats = ["", *(f"\nELBO {held_out[way]['elbo']:.0f}" for way in (FIXED, ONE, EACH))]
+    nats = ["", *(f"\nELBO {figures.number(held_out[way]['elbo'], '.0f')}" for way in (FIXED, ONE, EACH))]
     right.set_yticks(range(4), [way + more for way, more in zip(WAYS, nats)])
     right.invert_yaxis()
     right.margins(x=0.15)
@@ -252,7 +255,7 @@ def draw_grey(run, logits):
     x = np.linspace(0, 1, 101)
     series = {f"p = {p:g}": probability(np.log([p / (1 - p)]), x)[0] for p in (0.01, 0.2, 0.5, 0.9)}
     figures.curves(left, x, series, marker=None)
-    left.set(xlabel="grey x", ylabel="pˣ (1 - p)¹⁻ˣ", ylim=(0, 1.02), xlim=(0, 1))
+    left.set(xlabel="grey x", ylabel="pˣ (1 − p)¹⁻ˣ", ylim=(0, 1.02), xlim=(0, 1))
     right.plot(1 / (1 + np.exp(-logits)), mass(logits), color=figures.COLOURS[0], linewidth=2)
     right.axhline(1, color="black", linestyle=":")
     right.annotate("a density has 1", (0.5, 1), (0, -14), textcoords="offset points", ha="center")

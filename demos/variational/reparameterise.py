@@ -1,16 +1,16 @@
-"""Reparameterised as z = μ + σ ε, a sample lets the gradient through, with far less noise than otherwise.
+"""Reparameterised as z = μ + σ ε, a sample lets the gradient through, with far less noise than a score function.
 
 The lectures: the reconstruction term is an expectation over z ~ q(z | x); to differentiate it through
-the sampling, write z = μ + σ ε with ε ~ N(0, I). It is compared with another way, and with that way mended:
+the sampling, write z = μ + σ ε with ε ~ N(0, I). It is compared with another way, without and with a baseline:
 
     reparameterised    ∇ f(μ + σ ε)                asks how f changes
     score function     f(z) ∇ ln q(z)              asks only how large f is (Williams 1992)
     with a baseline    (f(z) - b) ∇ ln q(z)        b: the mean of f over the other examples of the batch
 
-All three are right on average. How much they scatter is a closed form for f = ½ |z|², and is measured
-over dimensions and numbers of samples; then a small VAE is trained by each, at the learning rate that is
-best for it on images by which it is not judged. An update takes as long by one as by the others, within a
-quarter or so, and they get equally many.
+All three are right on average. Their variance has a closed form for f = ½ ‖z‖², and is measured over
+dimensions and numbers of samples. Then a small VAE is trained by each, at the learning rate that is best for
+it on images by which it is not judged. Updates take about equally long, within a quarter or so, and each way
+gets equally many.
 
 The limit: the noise is small where f is smooth. Where f wiggles faster than q is wide, its derivative
 says nothing of its mean, and the score function, which only needs f, scatters less.
@@ -108,7 +108,7 @@ class Vae(models.VariationalAutoencoder):
 # --- where the answer is known -------------------------------------------------------------------
 
 def half_square(z):
-    """f = ½ |z|², for which E f = ½ (|μ|² + D σ²), with the gradient μ in μ and ½ σ² in each ln σ²."""
+    """f = ½ ‖z‖², for which E f = ½ (‖μ‖² + D σ²), with the gradient μ in μ and ½ σ² in each ln σ²."""
     return 0.5 * ops.sum(z * z, axis=1)
 
 
@@ -148,10 +148,10 @@ def averaged(run, way, d, n, k):
 
 
 def variances(d):
-    """The total variance of each way for f = ½ |z|² at N(1, I) in d dimensions.
+    """The total variance of each way for f = ½ ‖z‖² at N(1, I) in d dimensions.
 
     By E g(ε) ε² = E g + E g″ for ε ~ N(0, 1), with E f = d and Var f = 1.5 d:
-    Σ E (f - b)² ε² = d E (f - b)² + 4 E f + 2 d (E f - b), from which comes |∇|² = d.
+    Σ E (f - b)² ε² = d E (f - b)² + 4 E f + 2 d (E f - b), less ‖∇‖² = d.
     """
     return {REPARAMETERISED: d, SCORE: d**3 + 3.5 * d**2 + 3 * d, BASELINE: 1.5 * d**2 + 3 * d}
 
@@ -219,40 +219,44 @@ def seconds(run, batch):
 def judge(claim, bias, theory, ratios, samples, wiggling, shares):
     claim("reparameterise", "z = μ + σ ε lets the gradient through the sampling, and is right on average",
           "largest distance of a mean estimate from the closed form, in standard errors:", bias, at_most=4.5)
-    claim("reparameterise.theory", "its variance grows as D, the score function's as D³, or D² with a baseline",
-          "largest relative difference of a variance from the closed form:", theory, at_most=0.15)
+    claim("reparameterise.theory", "its variance grows as D, the score function's as D³, with a baseline as D²",
+          "largest relative difference of a measured variance from the closed form:", theory, at_most=0.15)
     # In 64 dimensions 4,323 and 99 times, in closed form: half of that is asked for.
     claim("reparameterise.variance", "so the score function scatters far more",
-          f"its variance in {DIMENSIONS[-1]} dimensions, over that of the reparameterised gradient:",
+          f"its variance in {DIMENSIONS[-1]} dimensions, relative to that of the reparameterised gradient:",
           ratios[SCORE], at_least=2000)
     claim("reparameterise.baseline", "a baseline helps, but not enough",
-          "its variance there, over that of the reparameterised gradient:", ratios[BASELINE], at_least=50)
+          f"its variance in {DIMENSIONS[-1]} dimensions, relative to that of the reparameterised gradient:",
+          ratios[BASELINE], at_least=50)
     # In closed form 315 / 64.
     claim("reparameterise.samples", "nor do many samples make up for it",
-          f"variance of the mean of {SAMPLES[-1]} in {AT} dimensions, over that of one reparameterised:",
+          f"variance of a mean of {SAMPLES[-1]} score functions in {AT} dimensions, relative to one reparameterised:",
           samples, at_least=2)
     claim("reparameterise.vae", "in as many updates a VAE trained by the score function gets less far",
-          "nats gained over the mean image, as a share of those of the reparameterised gradient:",
+          "nats gained over the mean image, relative to those by the reparameterised gradient:",
           shares[SCORE], at_most=0.5)
-    claim("reparameterise.vae_baseline", "and with a baseline, too",
-          "nats gained over the mean image, as a share of those of the reparameterised gradient:",
+    claim("reparameterise.vae_baseline", "and so does one trained with a baseline",
+          "nats gained over the mean image, relative to those by the reparameterised gradient:",
           shares[BASELINE], at_most=0.8)
     # In closed form about ½ over ½ w².
-    claim("reparameterise.limit", "but where f wiggles it is the reparameterised gradient that scatters",
-          f"variance of the score function for sin {FREQUENCIES[-1]} z, over that of the reparameterised:",
+    claim("reparameterise.limit", "but where f wiggles it is the reparameterised gradient that scatters more",
+          f"variance of the score function for sin {FREQUENCIES[-1]} z, relative to that of the reparameterised:",
           wiggling, at_most=0.02)
 
 
 def draw_variances(run, by_dimension, by_samples, wiggling):
     """The variance over dimensions, samples and frequencies."""
-    fig = figures.figure(13, 4.6, "All three are right on average; reparameterised gradients scatter least, "
-                         "if f is smooth")
+    smooth, wiggly = ratios(by_dimension, DIMENSIONS[-1]), ratios(wiggling, FREQUENCIES[-1])
+    fig = figures.figure(13, 4.9, f"In {DIMENSIONS[-1]} dimensions the score function has {smooth[SCORE]:,.0f} times "
+                         f"the variance of the reparameterised gradient, with a baseline "
+                         f"{smooth[BASELINE]:.0f} times;\n"
+                         f"where f wiggles as sin {FREQUENCIES[-1]} z it has {wiggly[SCORE]:.3f} times that variance")
     panels = fig.subplots(1, 3)
     tables = [{name: {d: s["variance"] / d for d, s in row.items()} for name, row in by_dimension.items()},
               by_samples, {name: {w: s["variance"] for w, s in row.items()} for name, row in wiggling.items()}]
     lines = np.geomspace(1, DIMENSIONS[-1], 50)
     for axes, table, title, label in zip(panels, tables, (
-            "f = ½ |z|²: variance / |gradient|²", f"the same in {AT} dimensions: variance of an average",
+            "f = ½ ‖z‖²: variance / ‖gradient‖²", f"the same in {AT} dimensions: variance of an average",
             "f = sin w z: variance"), ("dimensions D", "samples averaged", "frequency w, for a q of width 1")):
         for name, row in table.items():
             axes.plot(list(row), list(row.values()), "o", color=COLOURS[name], label=name)
@@ -282,7 +286,7 @@ def draw_training(run, trained, nats, nothing, images):
         left.plot([h["epoch"] for h in history], [h["held_out"]["loss"] for h in history], "o-", markersize=4,
                   color=COLOURS[name], linewidth=2, label=f"{name}, learning rate {rate:g}")
     left.axhline(nothing, color="black", linestyle=":", label="the mean image for all")
-    left.set(xlabel="epoch", ylabel="held-out -ELBO (nats per image)")
+    left.set(xlabel="epoch", ylabel="held-out −ELBO (nats per image)")
     left.grid(alpha=0.3)
     left.legend(fontsize=9)
     shown = images[:10]

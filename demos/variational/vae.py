@@ -1,8 +1,8 @@
 """A variational autoencoder learns to draw digits.
 
 The lectures: sampling the prior and decoding gives new images, and a two-dimensional latent space
-lays the digits out on a sheet on which neighbours look alike. Training images, by their labels, say
-what a drawing shows: it is clear if at least 8 of the 10 nearest to it are of one kind.
+lays the digits out on a sheet on which neighbours look alike. What a sample shows is told by the labels of
+the training images nearest to it: it is clear if at least 8 of the 10 nearest are of one kind.
 
 With `--data fashion` it learns clothes; with `--data faces` and `--data cifar10` colour images, by
 convolutions and in 32 latent dimensions. Of these only that samples are new is judged, as their kinds do
@@ -111,15 +111,16 @@ def same_kind(copies, images):
 def judge(claim, kind, distance, clear=None, kinds=None, same_digit=None):
     """kind: what the images show; the rest are numbers, None where they are not judged."""
     claim("vae.new", f"a sample is a new {kind}, not a copy",
-          f"distance to the nearest training image, relative to that of a held-out {kind}:",
+          f"median distance to the nearest training image, relative to that of a held-out {kind}:",
           distance, at_least=0.25, at_most=2)
     if clear is not None:
         claim("vae", "decoding draws of the prior gives images of digits",
-              "clear digits among samples, relative to held-out digits:", clear, at_least=0.5)
-        claim("vae.kinds", "and all kinds of them", "different digits in 1000 samples:", kinds, at_least=8)
+              "share of clear digits among samples, relative to held-out digits:", clear, at_least=0.5)
+        claim("vae.kinds", "and all kinds of them", "digits of which ten or more are clear in 1,000 samples:",
+              kinds, at_least=8)
     if same_digit is not None:
         claim("vae.sheet", "a 2-D latent space lays out a manifold of digits",
-              "held-out digits whose neighbours on the sheet show the same digit:", same_digit, at_least=0.6)
+              "share of held-out digits whose neighbours on the sheet show the same digit:", same_digit, at_least=0.6)
 
 
 def draw_sheet(run, model, images, codes):
@@ -131,7 +132,7 @@ def draw_sheet(run, model, images, codes):
     left.set_aspect("equal", adjustable="datalim")
     figures.show_images(right, run.apply(decoded(model), prior_grid(20)), columns=20,
                         title="what the decoder draws at equally likely steps of z₁ and z₂")
-    right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5 % to 97.5 %", ylabel="z₂, the same")
+    right.set(xlabel="z₁, quantiles of N(0, 1) from 2.5% to 97.5%", ylabel="z₂, the same")
     run.save(fig, "latent.png", f"left: codes of held-out {kind}s in the plane, coloured by sort; right: "
              "images decoded over the plane")
 

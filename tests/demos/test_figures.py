@@ -23,6 +23,10 @@ def test_matplotlib_is_imported_when_a_figure_is_drawn():
 
 # --- pictures ------------------------------------------------------------------------------------
 
+def test_a_number_has_the_minus_of_the_ticks():
+    assert figures.number(-0.512, ".2f") == "−0.51" and figures.number(3, "+d") == "+3"
+
+
 def test_a_mosaic_has_each_image_in_its_place():
     images = np.arange(3 * 2 * 2.0).reshape(3, 2, 2)
     sheet = figures.mosaic(images, columns=2, line=-1)

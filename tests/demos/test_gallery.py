@@ -127,7 +127,8 @@ def test_the_gallery_of_this_repository_has_every_demo():
 
 
 @pytest.mark.parametrize("words, expected", [
-    ("it is so", "It is so"), ("a line", "A line"), ("z = μ + σ ε lets", "z = μ + σ ε lets"),
+    ("it is so", "It is so"), ("a line", "A line"), ("one-hot words", "One-hot words"),
+    ("z = μ + σ ε lets", "z = μ + σ ε lets"),
     ("ln p(x) is", "ln p(x) is"), ("p(x | z) is", "p(x | z) is"), ("KL ≥ 0", "KL ≥ 0")])
 def test_a_formula_keeps_its_letters(words, expected):
     assert gallery.sentence(words) == expected

@@ -24,10 +24,10 @@ def conv_networks(shape, channels, code, rng, statistics=1, given=0):
     """An encoder of convolutions and a decoder of transposed ones, each of which halves or doubles the size.
 
     shape is (H, W, C); channels are those after each convolution, one or more of them, and H and W
-    must be divisible by 2 for each; else ValueError. Each kernel has 4 x 4 entries and moves by 2, so
-    that every window overlaps its neighbours evenly and no pixel of the decoder's image is covered
-    more often than another. statistics and given are as in `dense_networks`: to the encoder what is given
-    is that many more channels.
+    must be divisible by 2 for each; else ValueError. Each kernel has 4 × 4 entries and moves by 2, so
+    that windows overlap evenly and, away from the border, every pixel of the decoder's image is covered
+    equally often. statistics and given are as in `dense_networks`: to the encoder what is given is that
+    many more channels.
     """
     if not channels:
         raise ValueError("conv_networks: expected the channels after each convolution, got none")

@@ -5,7 +5,7 @@ from ..distributions import Categorical
 
 
 class Predictor(nn.Module):
-    """p(y | x), made of any network, and learnt from pairs (x, y).
+    """p(y | x), made of any network, and learned from pairs (x, y).
 
         classifier = Predictor(nn.mlp(784, 200, 10, rng=rng))                    labels y (N,)
         regressor = Predictor(nn.mlp(784, 200, 1, rng=rng), SquaredError)        numbers y (N, 1)

@@ -33,7 +33,7 @@ class RestrictedBoltzmannMachine(nn.Module):
     steps             of Gibbs sampling for a model's example: CD-k (Hinton 2002)
     chains            0: each chain begins at the data, as in CD. Or how many chains there are that go on
                       from step to step in training mode, as in persistent CD (Tieleman 2008)
-    rng               what the first weights are drawn from, N(0, 0.01²) (Hinton 2010, section 8), on its device
+    rng               what the initial weights are drawn from, N(0, 0.01²) (Hinton 2010, section 8), on its device
 
     The rng of a method draws on the machine's device, as `backend.random_generator(seed, device)` does.
     """

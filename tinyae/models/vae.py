@@ -4,7 +4,7 @@ A latent variable z ~ N(0, I) makes an image through the decoder, x ~ p(x | z). 
 the other way with a Gaussian q(z | x), and both are trained together on the evidence lower bound
 
     ln p(x)  ≥  ELBO  =  E_q ln p(x | z)  -  KL(q(z | x) ‖ N(0, I))
-                           reconstruction     how much z tells about x
+                           reconstruction     the price of what z tells about x
 
 It is the first of a row of bounds, the one for K = 1, that rises to ln p(x) with the number of draws
 from q (Burda, Grosse and Salakhutdinov 2016):

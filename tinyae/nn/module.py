@@ -33,7 +33,7 @@ class Module:
         return self
 
     def eval(self):
-        """Enter evaluation mode, in which nothing is random and nothing is learnt."""
+        """Enter evaluation mode, in which nothing is random and nothing is learned."""
         return self.train(None)
 
     def check_examples(self, *batch):

@@ -6,10 +6,10 @@
 The gradient of the mean ln p(v) in W is <v hᵀ> of the data minus <v hᵀ> of the model. The model's own
 examples would need a long chain; contrastive divergence (Hinton 2002) takes one step, from the data:
 
-    data v (N, D)  →  p(h|v)  →  a draw h  →  p(v|h)  →  a draw v'  →  p(h|v')
+    data v (N, D)  →  p(h | v)  →  a draw h  →  p(v | h)  →  a draw v'  →  p(h | v')
 
 A draw is 1 where a uniform number is below the probability: u_h (N, H) and u_v (N, D) are those numbers.
-In both averages h stands for its probability, p(h|v) or p(h|v'), which has less noise than the draw.
+In both averages h stands for its probability, p(h | v) or p(h | v'), which has less noise than the draw.
 
 w (D, H), b (D,), c (H,). Give the estimated gradients of the mean ln p(v), to be climbed: averages over
 the N examples, data minus model, for W, b and c.

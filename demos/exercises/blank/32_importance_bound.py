@@ -1,12 +1,12 @@
 """32. The importance-sampled bound.
 
-    w_nk = p(x_n|z_nk) p(z_nk) / q(z_nk|x_n)                    z_nk drawn from q(z|x_n), k = 1, ..., K
+    w_nk = p(x_n | z_nk) p(z_nk) / q(z_nk | x_n)                z_nk drawn from q(z | x_n), k = 1, ..., K
     y = 1/N Σ_n ln (1/K Σ_k w_nk)
 
 With K = 1 this is the ELBO; with more draws it comes closer to ln p(x), always from below on average
 (Burda, Grosse and Salakhutdinov 2016, equation 8).
 
-log_weights gives ln w (N, K), from ln p(x|z) (N, K), z (N, K, D), and q = N(mean, exp(log_var)), whose
+log_weights gives ln w (N, K), from ln p(x | z) (N, K), z (N, K, D), and q = N(mean, exp(log_var)), whose
 parameters are (N, D); p(z) is N(0, I). The logarithm of the density of N(m, s²) is, in each of the D
 dimensions, -½ (ln 2π + ln s² + (z - m)² / s²).
 

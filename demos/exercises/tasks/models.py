@@ -89,7 +89,7 @@ ELBO = [
             lambda x, l: (nll(np.ones_like(x), l),),
         "The second term is missing: softplus(logits) is ln(1 + e^logits) alone.":
             lambda x, l: (nll(np.zeros_like(x), l),),
-        "The squared error: p(x|z) is a Bernoulli here.": (
+        "The squared error: p(x | z) is a Bernoulli here.": (
             lambda x, l: (0.5 * np.sum((x - sigmoid(l)) ** 2) / np.prod(l.shape[:2]),),
             lambda x, l: (np.sum((x - sigmoid(l)) ** 2) / np.prod(l.shape[:2]),)),
         "Not summed: the loss is one number.":
@@ -257,17 +257,17 @@ CONTRASTIVE_DIVERGENCE = [value(
             _cd_sums(lambda data, model: model), _cd_sums(lambda data, model: -model)),
         "A sum for a difference: the model's average is taken away.":
             _cd_sums(lambda data, model: data + model),
-        "The draw where the probability is meant: in both averages h stands for p(h|v).": (
+        "The draw where the probability is meant: in both averages h stands for p(h | v).": (
             _cd(drawn=(True, True)), _cd(drawn=(True, False)), _cd(drawn=(False, True))),
-        "The visible units are not drawn: v' is 1 where u_v is below p(v|h), else 0.": _cd(v_drawn=False),
-        "The hidden units are not drawn: v' is made from a draw h, not from p(h|v).": _cd(h_drawn=False),
+        "The visible units are not drawn: v' is 1 where u_v is below p(v | h), else 0.": _cd(v_drawn=False),
+        "The hidden units are not drawn: v' is made from a draw h, not from p(h | v).": _cd(h_drawn=False),
         "Nothing is drawn: a draw is 1 where the uniform number is below the probability.":
             _cd(h_drawn=False, v_drawn=False),
-        "The bias c is forgotten: p(h|v) is sigmoid(v W + c).": _cd(c_used=0),
-        "The bias b is forgotten: p(v|h) is sigmoid(W h + b).": _cd(b_used=0),
+        "The bias c is forgotten: p(h | v) is sigmoid(v W + c).": _cd(c_used=0),
+        "The bias b is forgotten: p(v | h) is sigmoid(W h + b).": _cd(b_used=0),
         "The wrong side: a draw is 1 where the uniform number is below the probability.": (
             _flipped(h=-1, v=-1), _flipped(h=-1), _flipped(v=-1)),
-        "The first h again: the model's average has p(h|v'), of the v' that was drawn.": _cd(again=True),
+        "The first h again: the model's average has p(h | v'), of the v' that was drawn.": _cd(again=True),
         "The transpose of W's gradient: W is (D, H), v first.":
             lambda *case: (contrastive_divergence(*case)[0].T, None, None),
     })]
@@ -432,19 +432,19 @@ IMPORTANCE_BOUND = [
         for n, k, d in ((5, 2, 3), (3, 4, 2))], {
         "The prior is missing: ln p(z) is a term.":
             lambda l, z, m, lv: (l - _log_normal(z, m[:, None], lv[:, None]),),
-        "q is missing: ln q(z|x) is taken away.": lambda l, z, m, lv: (l + _log_normal(z, 0, 0 * z),),
-        "The likelihood is missing: ln p(x|z) is a term.":
+        "q is missing: ln q(z | x) is taken away.": lambda l, z, m, lv: (l + _log_normal(z, 0, 0 * z),),
+        "The likelihood is missing: ln p(x | z) is a term.":
             lambda l, z, m, lv: (log_weights(0 * l, z, m, lv),),
         "Plus for minus: q divides, so that ln q is taken away.":
             lambda l, z, m, lv: (l + _log_normal(z, 0, 0 * z) + _log_normal(z, m[:, None], lv[:, None]),),
-        "Prior and q exchanged: p(z) stands above, q(z|x) below.":
+        "Prior and q exchanged: p(z) stands above, q(z | x) below.":
             lambda l, z, m, lv: (l - _log_normal(z, 0, 0 * z) + _log_normal(z, m[:, None], lv[:, None]),),
         "The log_var's term is missing: ln s² is part of ln q.":
             lambda l, z, m, lv: (log_weights(l, z, m, lv) - 0.5 * lv.sum(axis=1)[:, None],),
         "ln 2π in one of the two only: it cancels.": (
             lambda l, z, m, lv: (log_weights(l, z, m, lv) + 0.5 * z.shape[2] * np.log(2 * np.pi),),
             lambda l, z, m, lv: (log_weights(l, z, m, lv) - 0.5 * z.shape[2] * np.log(2 * np.pi),)),
-        "The KL for the difference: ln p(z) - ln q(z|x) is of this z, not of all.":
+        "The KL for the difference: ln p(z) - ln q(z | x) is of this z, not of all.":
             lambda l, z, m, lv: (l - 0.5 * np.sum(np.exp(lv) + m**2 - 1 - lv, axis=1)[:, None],),
         "log_var where s² is meant: exp(log_var) is s².":
             lambda l, z, m, lv: (l + _log_normal(z, 0, 0 * z) + 0.5 * np.sum(

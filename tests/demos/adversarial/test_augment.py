@@ -49,15 +49,15 @@ def test_a_classifier_sees_all_parts_in_equal_shares(a_run, monkeypatch):
 
 def test_each_way_has_its_own_examples(a_run, monkeypatch):
     """Both models know only what they may: of the few labelled examples, or of all with the guesses."""
-    told, learnt_from = [], []
+    told, learned_from = [], []
     monkeypatch.setattr(augment, "drawn_digits", lambda run, x, y, rng: told.append((x, y)) or (len(x), y))
-    monkeypatch.setattr(augment, "classifier", lambda run, parts, rng: learnt_from.append(parts))
+    monkeypatch.setattr(augment, "classifier", lambda run, parts, rng: learned_from.append(parts))
     x, guessed, chosen = np.arange(6.0), np.array([0, 1, 2, 3, 4, 5]), np.array([4, 1])
-    networks, drawn = augment.learnt(a_run(augment), x, guessed, chosen, None)
+    networks, drawn = augment.learned(a_run(augment), x, guessed, chosen, None)
     assert [(list(a), list(b)) for a, b in told] == [(list(x), list(guessed)), ([4, 1], [4, 1])]
     assert drawn[augment.DRAWN][0] == 6 and drawn[augment.FROM_FEW][0] == 2
-    assert all(list(parts[0][0]) == [4, 1] for parts in learnt_from)
-    second = {way: parts[1][0] if len(parts) > 1 else None for way, parts in zip(networks, learnt_from)}
+    assert all(list(parts[0][0]) == [4, 1] for parts in learned_from)
+    second = {way: parts[1][0] if len(parts) > 1 else None for way, parts in zip(networks, learned_from)}
     assert second.pop(augment.GUESSED) is x
     assert second == {augment.PLAIN: None, augment.DRAWN: 6, augment.FROM_FEW: 2}
 
