@@ -34,7 +34,7 @@ KINDS = np.array(list(itertools.product((0, 1), (0, 1), (0, 1), range(len(HAIR_C
 DESCRIPTIONS = np.c_[KINDS[:, :3], KINDS[:, 3:] == np.arange(len(HAIR_COLOURS))].astype(np.float32)
 UNSEEN = KINDS.sum(axis=1) % len(HAIR_COLOURS) == 0  # each of glasses, beard, hat and colours is seen often
 LATENT = 24
-READING = 3 / 4  # of the epochs of the conditional VAE: to tell kinds apart is learnt sooner than to draw them
+READING = 3 / 4  # of the epochs of the conditional VAE: to tell kinds apart is learned sooner than to draw them
 
 
 def main(run):
