@@ -67,7 +67,7 @@ def contractive_autoencoder(run, x, weight, tied=True, code=256):
     model = models.Autoencoder(encoder, decoder, distributions.Bernoulli,
                                penalties=[penalties.jacobian(weight, "closed")])
     trained(run, contractive_autoencoder, {"weight": float(weight), "tied": tied, "code": code}, model, x,
-            lr=optim.falling(5e-3, 1e-3), epochs=run.epochs,
+            lr=optim.one_cycle(3e-2), epochs=run.epochs,
             what=f"λ = {weight:g}" + ("" if tied else ", a decoder with weights of its own"))
     return model
 

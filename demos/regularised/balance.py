@@ -18,7 +18,7 @@ from tinyae import no_grad, penalties
 
 LECTURES = "L1 L4"
 DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 30, "mnist": 30}
+EPOCHS = {"all": 12}
 WEIGHTS = (0, 0.1, 1, 10, 100)  # λ
 TIED, OWN = "decoder with the encoder's weights", "decoder with weights of its own"
 
@@ -75,7 +75,7 @@ def draw(run, curves, worst):
                   label=name + notes[name])
         for weight, *place in zip(WEIGHTS, sensitivity, error):
             above = name == TIED and weight < WEIGHTS[-1]  # the last one would be on the dashed line
-            offset = (8, 0) if weight == 0 else (5, 11) if above else (-5, -11)
+            offset = (8, 4 * above) if weight == 0 else (5, 14) if above else (-5, -11)
             axes.annotate(f"λ = {weight:g}", place, offset, textcoords="offset points", fontsize=9,
                           va="center", ha="right" if offset[0] < 0 else "left")
     axes.axhline(worst, color=figures.COLOURS[9], linestyle="--", label="the mean image for every x")

@@ -18,7 +18,7 @@ from tinyae import jacobian
 
 LECTURES = "L1 L4"
 DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 30, "mnist": 30}
+EPOCHS = {"all": 12}
 EXAMPLES = {"train": 5_000, "test": 1_000}  # those of `balance`, which has the same models among others
 JUDGED = 100  # images whose Jacobians, 256 × 784 each, are decomposed
 WITH, WITHOUT = "with the penalty", "without the penalty"

@@ -21,7 +21,7 @@ from tinyae.data.strokes import FACTORS
 
 LECTURES = "L1 L4"
 DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 30, "mnist": 30}
+EPOCHS = {"all": 12}
 MOVES = [move for factor in FACTORS
          for move in (["shift right", "shift down"] if factor == "shift" else [factor])]
 COUNT = len(MOVES)
