@@ -1,7 +1,6 @@
 """`python -m demos` lists the demos, `python -m demos NAME` runs one, `python -m demos all` every one."""
 
 import argparse
-import difflib
 import json
 import os
 import runpy
@@ -15,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from demos import page
+from demos.arguments import Parser, near, whole
 from demos.catalogue import CHAPTERS, catalogue
 from demos.results import duration, measurement, read, summary, verdict, write_text
 
-STOPPED = 130  # the exit status after Ctrl-C, as shells have it
+STOPPED, CLOSED = 130, 141  # the exit status after Ctrl-C and after a closed pipe, as shells have it
 USAGE = """\
 python -m demos NAME            runs one; its figures, numbers and claims go to out/NAME/
 python -m demos NAME --help     its options; with --quick it takes seconds and judges nothing
@@ -31,8 +31,8 @@ python -m demos gallery         GALLERY.md, from the results of all"""
 def main(argv=None):
     """Run the command line; the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    p = argparse.ArgumentParser(prog="python -m demos", description=__doc__, epilog=USAGE,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = Parser(prog="python -m demos", description=__doc__, epilog=USAGE,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises, gallery")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
     args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
@@ -57,9 +57,7 @@ def unknown(name, known):
     """What to say of a name that no demo has."""
     if name in CHAPTERS:
         return f"{name} is a chapter, run by: python -m demos all {name}"
-    near = difflib.get_close_matches(name, known)
-    advice = f"near it: {', '.join(near)}" if near else "python -m demos lists them"
-    return f"there is no demo {name!r}; {advice}"
+    return f"there is no demo {name!r}; {near(name, {word: word for word in known}, 'python -m demos lists them')}"
 
 
 def listing(demos):
@@ -77,8 +75,8 @@ def show_steps(words):
     """`python -m demos steps`: the files in which the engine is built, in order; with a number, run that one."""
     from demos.steps import STEPS
 
-    p = argparse.ArgumentParser(prog="python -m demos steps", description=show_steps.__doc__)
-    p.add_argument("number", type=int, nargs="?", choices=range(1, len(STEPS) + 1), help="the step to run")
+    p = Parser(prog="python -m demos steps", description=show_steps.__doc__)
+    p.add_argument("number", type=whole(1, len(STEPS)), nargs="?", help="the step to run")
     number = p.parse_args(words).number
     if number:
         runpy.run_path(str(STEPS[number - 1][0]), run_name="__main__")
@@ -100,7 +98,7 @@ def make_gallery(words):
     """`python -m demos gallery`: write demos/GALLERY.md and its pictures from the results of a full run."""
     from demos import gallery
 
-    p = argparse.ArgumentParser(prog="python -m demos gallery", description=make_gallery.__doc__)
+    p = Parser(prog="python -m demos gallery", description=make_gallery.__doc__)
     p.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
     try:
         print(f"wrote {gallery.write(p.parse_args(words).out)}")
@@ -121,14 +119,15 @@ def run_all(words):
 
     demos = list(catalogue().values())
     kinds = dict.fromkeys(kind for demo in demos for kind in demo.data)
-    p = argparse.ArgumentParser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
+    p = Parser(prog="python -m demos all", description=run_all.__doc__.splitlines()[0])
     p.add_argument("chapter", nargs="?", choices=dict.fromkeys(demo.chapter for demo in demos),
                    help="a chapter (default: all)")
-    p.add_argument("--jobs", type=run.whole(1), default=1, metavar="N",
+    p.add_argument("--jobs", type=whole(1), default=1, metavar="N",
                    help="run N at a time, each on its share of the threads; those that measure times run alone, "
                         "last (default: 1)")
-    run.common_options(p, data=tuple(kinds))
-    p.set_defaults(data=None)  # without --data each demo runs on its own first kind
+    p.add_argument("--data", choices=kinds, help="the images for the demos that offer them; the others have data of "
+                   "their own, such as points, words or faces, and run on those (default: each on its first kind)")
+    run.common_options(p)
     args = p.parse_args(words)
     out = args.out / "quick" if args.quick else args.out
     try:
@@ -138,6 +137,10 @@ def run_all(words):
     if args.fresh:  # once, not once for each demo: what one has trained the next ones find
         shutil.rmtree(out / "recipes", ignore_errors=True)
     chosen = [demo for demo in demos if args.chapter in (None, demo.chapter)]
+    offering = sum(args.data in demo.data for demo in chosen)
+    if args.data and offering < len(chosen):
+        print(f"{offering} of {len(chosen)} demos run on {args.data}; the others do not offer it and run on their "
+              "own data", flush=True)
     results = run_each(chosen, args, out)
     print("\n" + table(results, args.quick))
     repeated = repeats(results)
@@ -189,6 +192,9 @@ def side_by_side(demos, args, out):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # those that run have got it too: they save what they have, and end
             pool.shutdown(cancel_futures=True)
+        except BrokenPipeError:  # nobody reads on: begin no other
+            pool.shutdown(cancel_futures=True)
+            raise
     for done in tasks:
         if not done.cancelled():
             results[done.result()["demo"]] = done.result()
@@ -261,8 +267,12 @@ def table(results, quick):
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()  # here, and not at the very end, where nothing could be caught
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
-    except BrokenPipeError:  # whoever read the list has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read what is said here has read enough, as `head` does
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(CLOSED)

@@ -4,6 +4,10 @@ A recipe's model is trained by the first demo that asks for it and found by the 
 OUT/recipes/. The file is named after everything that made it: the data, the settings, the text of this
 file and all of tinyae's. Where one of them changes, the name does, so that no demo ever sees a stale
 model. It is a checkpoint, too: a training that was stopped goes on when it is asked for again.
+
+Of two demos that run side by side both may train a model; the later one goes on from the last whole
+epoch that it finds, and they write the same numbers. A lock would save no time: the one that waits would
+wait as long as it now trains, on threads of its own.
 """
 
 import hashlib
@@ -37,7 +41,7 @@ def digits_vae(run, images, latent=2, hidden=400, beta=1.0, network="dense", bat
                 "batch_size": batch_size, "epochs": epochs}
     rate = optim.one_cycle(8e-3) if lr is None else lr
     history = trained(run, digits_vae, settings, model, images.train, lr=rate, epochs=epochs,
-                      batch_size=batch_size, held_out=images.test)
+                      batch_size=batch_size, held_out=images.test, what=weighing(beta))
     return model, history
 
 
@@ -78,7 +82,7 @@ def faces_vae(run, images, latent=32, beta=1.0, batch_size=32, lr=None, epochs=N
     settings = {"latent": latent, "beta": beta, "lr": lr, "batch_size": batch_size}
     rate = optim.one_cycle(3e-3) if lr is None else lr
     history = trained(run, faces_vae, settings, model, images.train, lr=rate, epochs=epochs,
-                      batch_size=batch_size, held_out=images.test)
+                      batch_size=batch_size, held_out=images.test, what=weighing(beta))
     return model, history
 
 
@@ -91,7 +95,7 @@ def passports_vae(run, faces, latent=24, beta=0.05):
     """
     model = models.dense_vae(faces.shape, (150, 120), latent, run.rng("weights"), beta=beta)
     trained(run, passports_vae, {"latent": latent, "beta": beta}, model, faces.train, epochs=run.pick(12, 2),
-            lr=optim.one_cycle(4e-3), batch_size=50, held_out=faces.test, what="a VAE of faces")
+            lr=optim.one_cycle(4e-3), batch_size=50, held_out=faces.test, what=f"a VAE of faces, {weighing(beta)}")
     return model
 
 
@@ -131,6 +135,11 @@ def gan_players(game, rate=optim.one_cycle(3e-3), readers=()):
     """An optimiser for each player, with a short memory of earlier slopes; readers are the generator's, too."""
     return {"discriminator": optim.Adam(game.discriminator.parameters(), rate, betas=(0.5, 0.99)),
             "generator": optim.Adam([*game.generator.parameters(), *readers], rate, betas=(0.5, 0.99))}
+
+
+def weighing(beta):
+    """What is said before the training of a VAE with that β, where the terms shown do not add up to the loss."""
+    return None if beta == 1 else f"loss = reconstruction + {beta:g} kl"
 
 
 def trained(run, recipe, settings, model, x, *, epochs, **options):

@@ -39,6 +39,7 @@ from typing import NamedTuple
 import numpy as np
 
 from demos import page
+from demos.arguments import Parser, whole
 from demos.catalogue import catalogue
 from demos.results import measurement, verdict, write_text
 from tinyae import Tensor, data, no_grad, optim, training
@@ -258,9 +259,9 @@ def some(images, labels, n, rng):
 
 def parser(name, module):
     """The arguments of a demo: those that all have in common, and its own."""
-    p = argparse.ArgumentParser(prog=f"python -m demos {name}", description=module.__doc__,
-                                epilog=f"its file: {os.path.relpath(module.__file__)}",
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = Parser(prog=f"python -m demos {name}", description=module.__doc__,
+               epilog=f"its file: {os.path.relpath(module.__file__)}",
+               formatter_class=argparse.RawDescriptionHelpFormatter)
     common_options(p, getattr(module, "DATA", ()))
     epochs = getattr(module, "EPOCHS", None)
     if epochs is not None:
@@ -285,37 +286,13 @@ def common_options(p, data=()):
                    help="train anew what an earlier demo has trained and left in the folder for the results")
 
 
-def whole(least):
-    """An argparse type: a whole number, not below `least`."""
-    def convert(text):
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, not {number}")
-        return number
-    convert.__name__ = "whole number"
-    return convert
-
-
-def real(least=0.0, above=None, below=math.inf):
-    """An argparse type: a number above `above` if that is given, else not below `least`; below `below`."""
-    def convert(text):
-        number = float(text)
-        if not (number > above if above is not None else number >= least) or not number < below:
-            bound = f"above {above:g}" if above is not None else f"not below {least:g}"
-            bound += f" and below {below:g}" if below < math.inf else ""
-            raise argparse.ArgumentTypeError(f"must be a finite number {bound}, not {text}")
-        return number
-    convert.__name__ = "number"
-    return convert
-
-
 def begin(module, argv):
     """The Run of a demo with that command line."""
     try:
         import matplotlib  # noqa: F401  now, and not after an hour of training
     except ModuleNotFoundError as error:
-        raise RuntimeError(f"the figures need matplotlib, which this Python ({sys.executable}) has not: "
-                           "use that of the virtual environment, .venv/bin/python") from error
+        raise RuntimeError(f"the figures need matplotlib, which this Python ({sys.executable}) has not: use "
+                           "that of the virtual environment, .venv/bin/python, or pip install matplotlib") from error
     name = module.__name__.rpartition(".")[2]
     options = parser(name, module).parse_args(argv)
     return Run(name, options, chosen_epochs(getattr(module, "EPOCHS", None), options))
@@ -352,12 +329,14 @@ def start(name, argv):
     try:
         return perform(module, argv)
     except training.Interrupted as stop:
-        again = "the same command again" + " without --fresh" * ("--fresh" in argv)
-        print(f"\n{stop}" + f"\nTo go on: {again}" * stop.resumable, file=sys.stderr)
+        again = "the same command" + " without --fresh" * ("--fresh" in argv) + " goes on after the last whole epoch"
+        print(f"\n{stop.where}; {again if stop.resumable else 'nothing of this training is kept'}", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # no fault of the demo's: nobody reads on
+        raise
     except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         if isinstance(error, ValueError):  # it may be the demo's own mistake: say where

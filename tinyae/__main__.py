@@ -1,5 +1,6 @@
 """`python -m tinyae`: the versions that are at work here, the devices, and a short check of each."""
 
+import argparse
 import io
 import platform
 import sys
@@ -10,8 +11,9 @@ from . import data, distributions, gradcheck, models, ops, optim, training
 from .backend import DEVICES, device_module
 
 
-def main():
+def main(words=()):
     """Print the report; the exit status is 1 if a device that is there fails its check."""
+    argparse.ArgumentParser(prog="python -m tinyae", description=__doc__).parse_args(words)
     print(f"Python {platform.python_version()}, NumPy {np.__version__}")
     failed = False
     for device in DEVICES:
@@ -54,4 +56,4 @@ def check(xp, device):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -212,11 +212,11 @@ def _differentiate(output, tensors, wanted, grad_output, create_graph):
 def _seed(output, grad_output):
     if grad_output is None:
         if output.size != 1:
-            raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output")
+            raise ValueError(f"the gradient of a Tensor of shape {output.shape} needs a grad_output of that shape")
         return Tensor(array_module(output.data).ones_like(output.data))
     grad_output = as_tensor(grad_output)
     if grad_output.shape != output.shape:
-        raise ValueError(f"grad_output has shape {grad_output.shape}, the output {output.shape}")
+        raise ValueError(f"grad_output must have the shape of the output, {output.shape}, not {grad_output.shape}")
     return grad_output
 
 
@@ -481,7 +481,7 @@ def sum_to(x, shape):
 def astype(x, dtype):
     """x in another floating-point precision."""
     if np.dtype(dtype).kind != "f":
-        raise TypeError(f"astype: expected a floating-point dtype, not {np.dtype(dtype)}")
+        raise TypeError(f"astype: expected a floating-point dtype, got {np.dtype(dtype)}")
     return x.astype(dtype)
 
 

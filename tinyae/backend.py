@@ -17,7 +17,7 @@ __all__ = ["DEVICES", "array_module", "device_module", "device_of", "keep_freed_
            "random_generator", "to_device"]
 
 DEVICES = ("cpu", "gpu")
-INSTALL = "pip install --editable '.[cuda13]' (or cuda12, to match the driver)"
+INSTALL = "pip install 'cupy-cuda13x[ctk]' (or cupy-cuda12x[ctk], to match the driver)"
 
 
 def array_module(*arrays):
@@ -97,7 +97,7 @@ def check_rng(rng, name):
     """Raise TypeError, which names who asks, unless rng is a generator as NumPy has it."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"{name}: rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), "
-                        f"from which all that is random is drawn; got {rng!r} ({type(rng).__name__})")
+                        f"not {rng!r} ({type(rng).__name__}): all that is random is drawn from it")
 
 
 def keep_freed_memory():

@@ -15,7 +15,7 @@ __all__ = ["gaussian", "masking", "masking_squares", "salt_and_pepper"]
 def gaussian(sigma):
     """x̃ = x + σ ε with ε ~ N(0, I). Raises ValueError for a negative sigma."""
     if not sigma >= 0:
-        raise ValueError(f"gaussian: sigma must not be negative, got {sigma}")
+        raise ValueError(f"gaussian: sigma must not be negative, not {sigma}")
 
     def corrupt(x, rng):
         x = as_tensor(x)
@@ -58,7 +58,7 @@ def masking_squares(size, count=1):
     """
     if size < 1 or count < 1:
         raise ValueError("masking_squares: size and count must be at least 1, "
-                         f"got {size} and {count}")
+                         f"not {size} and {count}")
 
     def corrupt(x, rng):
         x = as_tensor(x)
@@ -80,4 +80,4 @@ def masking_squares(size, count=1):
 
 def _check_fraction(name, fraction):
     if not 0 <= fraction <= 1:
-        raise ValueError(f"{name}: fraction must be in [0, 1], got {fraction}")
+        raise ValueError(f"{name}: fraction must be in [0, 1], not {fraction}")

@@ -58,7 +58,7 @@ class Distribution:
         """Refuse a divergence from another kind, which has no closed form here, and other shapes."""
         name, shape = f"{type(self).__name__}.kl", self._parameter.shape
         if not isinstance(other, kind):
-            raise TypeError(f"{name}: expected another {kind.__name__}, not {type(other).__name__}")
+            raise TypeError(f"{name}: expected another {kind.__name__}, got {type(other).__name__}")
         losses.check_batch(name, self._parameter)
         if not _fits(other._parameter.shape, shape):
             raise ValueError(f"{name}: the other's shape {other._parameter.shape} does not broadcast "
@@ -79,7 +79,7 @@ class Bernoulli(Distribution):
     def check_examples(x):
         """Raise ValueError for an array with numbers outside [0, 1]; on the CPU, since a GPU would be waited for."""
         if isinstance(x, np.ndarray) and (x.min() < 0 or x.max() > 1):
-            raise ValueError(f"Bernoulli: expected numbers in [0, 1], not from {x.min():g} to {x.max():g}; "
+            raise ValueError(f"Bernoulli: expected numbers in [0, 1], got them from {x.min():g} to {x.max():g}; "
                              "pixels from 0 to 255 are to be divided by 255")
 
     @property

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C: training stopped after a whole batch. The last epoch's checkpoint is as it was.
 
-    resumable says whether this run has written a checkpoint to go on from.
+    where       the epoch and the step, in words; the message also says what can be done
+    resumable   whether this run has written a checkpoint to go on from
     """
 
-    def __init__(self, message, resumable=False):
-        super().__init__(message)
-        self.resumable = resumable
+    def __init__(self, where, advice, resumable=False):
+        super().__init__(f"{where}; {advice}")
+        self.where, self.resumable = where, resumable
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def check_labels(name, logits, labels):
     labels = Tensor(labels).data
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(f"{name}: expected logits (N, K) and labels (N,), "
-                         f"not {logits.shape} and {labels.shape}")
+                         f"got {logits.shape} and {labels.shape}")
     check_batch(name, logits)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{name}: labels must be integers, not {labels.dtype}")
@@ -131,7 +131,8 @@ def sparsity_kl(h, rho):
     mean = ops.mean(h, axis=0)
     # A GPU would have to be waited for in every step.
     if mean.device == "cpu" and ((mean.data < 0) | (mean.data > 1)).any():
-        raise ValueError("sparsity_kl: a unit's mean is no probability; expected a code in [0, 1]")
+        raise ValueError("sparsity_kl: expected a code in [0, 1], got means of its units from "
+                         f"{mean.data.min():g} to {mean.data.max():g}")
     limits = np.finfo(h.dtype)
     mean = ops.clip(mean, limits.tiny, 1 - limits.epsneg)
     return -ops.sum(rho * ops.log(mean / rho) + (1 - rho) * ops.log((1 - mean) / (1 - rho)))
@@ -139,4 +140,4 @@ def sparsity_kl(h, rho):
 
 def check_rho(rho):
     if not 0 < rho < 1:
-        raise ValueError(f"sparsity_kl: rho must lie between 0 and 1, got {rho}")
+        raise ValueError(f"sparsity_kl: rho must lie between 0 and 1, not {rho}")

@@ -61,13 +61,14 @@ class Optimizer:
     moments = 0  # how many running averages of the gradient the method keeps
 
     def __init__(self, params, lr, weight_decay=0.0, clip_norm=None):
+        name = type(self).__name__
         if hasattr(params, "parameters"):
-            raise TypeError(f"an optimiser takes parameters: {type(params).__name__}.parameters(), not the model")
+            raise TypeError(f"{name}: expected parameters, {type(params).__name__}.parameters(), got the model")
         self.params = list(params)
-        _check_parameters(self.params)
-        for name, value in (("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
+        _check_parameters(self.params, name)
+        for option, value in (("weight_decay", weight_decay), ("clip_norm", clip_norm or 0)):
             if value is None or not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be a finite number, not negative, got {value}")
+                raise ValueError(f"{name}: {option} must be a finite number of at least 0, not {value}")
         self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
         self.steps, self.progress = 0, 0.0
         self.rate  # a bad one is refused now, not at the first step
@@ -94,8 +95,9 @@ class Optimizer:
         t, scheduled = self.progress, callable(self.lr)
         rate = self.lr(t) if scheduled else self.lr
         if not isinstance(rate, (int, float, np.number)) or not 0 <= rate < math.inf:
-            came = f"the schedule gave {rate!r} at t = {t:g}" if scheduled else f"got {rate!r}"
-            raise ValueError(f"lr must be a finite number, not negative, or a schedule of such: {came}")
+            came = f"{rate!r}, which the schedule gave at t = {t:g}" if scheduled else repr(rate)
+            raise ValueError(f"{type(self).__name__}: lr must be a finite number of at least 0, or a schedule of "
+                             f"such, not {came}")
         return float(rate)
 
     def zero_grad(self):
@@ -210,9 +212,9 @@ class SGD(Optimizer):
 
     def __init__(self, params, lr, momentum=0.0, *, nesterov=False, weight_decay=0.0, clip_norm=None):
         if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1), not {momentum}")
+            raise ValueError(f"SGD: momentum must be in [0, 1), not {momentum}")
         if nesterov and not momentum:
-            raise ValueError("nesterov needs a momentum above 0")
+            raise ValueError("SGD: nesterov needs a momentum above 0")
         self.momentum, self.nesterov = momentum, nesterov
         super().__init__(params, lr, weight_decay, clip_norm)
 
@@ -242,7 +244,7 @@ class Adam(Optimizer):
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=0.0, clip_norm=None):
         if not all(0 <= beta < 1 for beta in betas) or not 0 < eps < math.inf:
-            raise ValueError(f"betas must be in [0, 1) and eps above 0, not {betas} and {eps}")
+            raise ValueError(f"Adam: betas must be in [0, 1) and eps above 0, not {betas} and {eps}")
         self.betas, self.eps = betas, eps
         super().__init__(params, lr, weight_decay, clip_norm)
 
@@ -318,20 +320,20 @@ def one_cycle(peak, warmup=0.2, start=0.1):
     return schedule
 
 
-def _check_parameters(params):
+def _check_parameters(params, name):
     if not params:
-        raise ValueError("an optimiser needs at least one parameter")
+        raise ValueError(f"{name}: expected at least one parameter, got none")
     for i, p in enumerate(params):
         if not isinstance(p, Tensor) or not p.requires_grad or p.node is not None:
-            raise ValueError(f"parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
+            raise ValueError(f"{name}: parameter {i} must be a Tensor made with requires_grad=True, not {p!r}")
         if p.dtype == np.float16:
-            raise ValueError(f"parameter {i} is of float16, in which the square of a gradient below 2e-4 is "
-                             "0 and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
+            raise ValueError(f"{name}: parameter {i} is of float16, in which the square of a gradient below "
+                             "2e-4 is 0 and a step of 1e-3 is lost on a weight of 4: keep parameters in float32")
     if len({id(p) for p in params}) < len(params):
-        raise ValueError("a parameter is given twice")
+        raise ValueError(f"{name}: a parameter is given twice")
     if len({(p.dtype, p.device) for p in params}) > 1:
         kinds = sorted({f"{p.dtype} on the {p.device}" for p in params})
-        raise ValueError(f"the parameters must share one precision and device, not {', '.join(kinds)}")
+        raise ValueError(f"{name}: the parameters must share one precision and device, not {', '.join(kinds)}")
 
 
 def _check_gradients(grads, params):
@@ -340,10 +342,10 @@ def _check_gradients(grads, params):
     foreign = {type(g).__name__ for g in (grads if listed else [grads]) if not isinstance(g, Tensor)}
     if foreign or not listed:
         came = f"one that holds {', '.join(sorted(foreign))}" if listed else type(grads).__name__
-        raise TypeError("step takes a list of gradients, a Tensor for each parameter, as "
-                        f"grad(loss, optimizer.params) gives it, not {came}")
+        raise TypeError("step: expected a list of gradients, a Tensor for each parameter, as "
+                        f"grad(loss, optimizer.params) gives it, got {came}")
     if len(grads) != len(params):
-        raise ValueError(f"step: the optimiser has {len(params)} parameters but got {len(grads)} gradients")
+        raise ValueError(f"step: expected a gradient for each of {len(params)} parameters, got {len(grads)}")
     for i, (g, p) in enumerate(zip(grads, params)):
         if g.data.shape != p.data.shape:
             raise ValueError(f"step: gradient {i} has shape {g.shape}, its parameter {p.shape}")

@@ -39,7 +39,8 @@ def entry(module, name):
     mark = "**" if value in vars(tinyae).values() else ""
     lines = f"- {mark}`{name}{signature(value)}`{mark}: {summary(value)}\n"
     for member, function in vars(value).items() if inspect.isclass(value) else ():
-        if not member.startswith("_") and inspect.getdoc(function):
+        named = callable(function) or isinstance(function, property)  # a value has the docstring of its type
+        if named and not member.startswith("_") and inspect.getdoc(function):
             arguments = signature(function) if callable(function) else ""  # a property has none
             lines += f"  - `.{member}{arguments}`: {summary(function)}\n"
     return lines

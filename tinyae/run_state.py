@@ -133,12 +133,12 @@ class Run:
     def interrupted(self, where):
         """The exception that says where the run stopped and how to go on."""
         if self.path is None:
-            return Interrupted(f"{where}; no checkpoint was asked for, so the run cannot be resumed")
+            return Interrupted(where, "no checkpoint was asked for, so the run cannot be resumed")
         if not self.history:
-            return Interrupted(f"{where}; no epoch of this run was complete, so it has written no "
-                               "checkpoint: start afresh")
-        return Interrupted(f"{where}; {self.path} holds epoch {len(self.history)}: "
-                           "resume the run to go on from there", resumable=True)
+            return Interrupted(where, "no epoch of this run was complete, so it has written no checkpoint: "
+                                      "start afresh")
+        return Interrupted(where, f"{self.path} holds epoch {len(self.history)}: resume the run to go on from there",
+                           resumable=True)
 
 
 def _of(player):

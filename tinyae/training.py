@@ -185,10 +185,10 @@ def _batches(arrays, size, device, orders=None):
 
 def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
     if epochs < 0 or batch_size < 1:
-        raise ValueError(f"epochs must not be negative and batch_size at least 1, "
+        raise ValueError(f"fit: epochs must not be negative and batch_size at least 1, "
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
-        raise ValueError("resume needs the path of a checkpoint")
+        raise ValueError("fit: resume needs the path of a checkpoint")
     check_rng(rng, "fit")
 
 

@@ -17,8 +17,8 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.arguments import real, whole
 from demos.measures import nearest, pca, r_squared, relative_error
-from demos.run import real, whole
 from tinyae import data, models, nn, ops, optim
 
 LECTURES = "L1 L2 L4"

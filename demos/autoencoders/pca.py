@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.arguments import whole
 from demos.measures import angle_between, pca, squared_error
-from demos.run import whole
 from tinyae import models, nn
 
 LECTURES = "L1 L2"

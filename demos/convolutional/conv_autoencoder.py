@@ -8,8 +8,8 @@ worth in time.
 """
 
 from demos import figures
+from demos.arguments import whole
 from demos.measures import pca_copies, squared_error
-from demos.run import whole
 from tinyae import distributions, models, optim
 
 LECTURES = "L5"

@@ -15,8 +15,8 @@ few pixels, and squared error lets them go. PCA's code tells nearly as much of a
 import numpy as np
 
 from demos import figures, portraits
+from demos.arguments import whole
 from demos.measures import least, pca, r_squared, ratio, regression, squared_error
-from demos.run import whole
 from tinyae import distributions, models, optim
 
 LECTURES = "L5"

@@ -12,10 +12,10 @@ import re
 import numpy as np
 
 from demos import figures
+from demos.arguments import whole
 from demos.engine import _profile
 from demos.engine._contenders import BATCH, BY_HAND, CASES, CLOSED, FLOOR, built
 from demos.engine._turns import compare, library, where, workers
-from demos.run import whole
 from tinyae.backend import keep_freed_memory
 
 LECTURES = ""

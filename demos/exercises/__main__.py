@@ -1,10 +1,11 @@
 """The command: python -m demos exercises [number] [--dir DIR] [--start [DIR]] [--hint]."""
 
-import argparse
 import sys
 import tempfile
 import textwrap
 from pathlib import Path
+
+from demos.arguments import Parser, whole
 
 from . import __doc__ as about
 from .catalogue import EXERCISES, places
@@ -124,8 +125,8 @@ def check_blanks():
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(prog="python -m demos exercises", description=about.splitlines()[0])
-    p.add_argument("number", type=int, nargs="?", help="the exercise to check (default: list all)")
+    p = Parser(prog="python -m demos exercises", description=about.splitlines()[0])
+    p.add_argument("number", type=whole(1, len(EXERCISES)), nargs="?", help="the exercise to check (default: list all)")
     p.add_argument("--dir", type=Path, default=FOLDER,
                    help="the folder with your files (default: exercises)")
     p.add_argument("--start", type=Path, nargs="?", const=FOLDER, metavar="DIR",
@@ -146,8 +147,6 @@ def main(argv=None):
         if args.hint:
             p.error("--hint needs the number of an exercise")
         return show_list(args.dir)
-    if not 1 <= args.number <= len(EXERCISES):
-        p.error(f"there is no exercise {args.number}; they are numbered from 1 to {len(EXERCISES)}")
     exercise = EXERCISES[args.number - 1]
     if args.hint:
         return show_hint(exercise, args.hint, args.dir)

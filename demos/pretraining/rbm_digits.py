@@ -18,8 +18,8 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.arguments import whole
 from demos.measures import clear, linear_accuracy, ratio
-from demos.run import whole
 from tinyae import data, models, optim
 
 LECTURES = "L1 L4"

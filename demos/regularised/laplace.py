@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.arguments import real
 from demos.measures import worst
-from demos.run import real
 from tinyae import Tensor, grad, ops, penalties
 from tinyae.distributions import Laplace
 

@@ -12,8 +12,8 @@ decoder has length 1, and a unit counts as active where its ReLU is not 0.
 import numpy as np
 
 from demos import figures
+from demos.arguments import real, whole
 from demos.measures import pca_copies, ratio, squared_error
-from demos.run import real, whole
 from tinyae import Tensor, models, nn, ops, penalties
 from tinyae.models.sparse_coding import unit_rows
 

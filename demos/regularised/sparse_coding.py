@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from demos import figures
+from demos.arguments import real, whole
 from demos.measures import ratio, seconds_in_turns, squared_error
-from demos.run import real, whole
 from tinyae import Tensor, models, nn, no_grad, ops
 from tinyae.backend import array_module
 

@@ -10,8 +10,8 @@ The penalty asks for a mean alone: its units are quiet most of the time, but non
 import numpy as np
 
 from demos import figures
+from demos.arguments import real, whole
 from demos.measures import squared_error
-from demos.run import real, whole
 from tinyae import models, nn, ops, penalties
 
 LECTURES = "L4"

@@ -15,8 +15,8 @@ from statistics import NormalDist
 import numpy as np
 
 from demos import explore, figures, recipes
+from demos.arguments import real, whole
 from demos.measures import clear, nearest, ratio, vote
-from demos.run import real, whole
 from tinyae import training
 
 LECTURES = "L1 L2 L4 L5"

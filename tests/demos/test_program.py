@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -127,6 +128,18 @@ def test_a_list_loads_no_demo_and_no_engine():
     assert python("-c", code).stdout.splitlines()[-1] == "set()"
 
 
+@pytest.mark.parametrize("words", [["--names"], ["graph", "--quick", "--out"]])
+def test_a_reader_that_has_read_enough(tmp_path, words):
+    """As `head`: there is no traceback, and the status that shells give for it."""
+    words += [str(tmp_path)] * ("--out" in words)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "demos", *words], cwd=ROOT, stdout=write, stderr=subprocess.PIPE,
+                          text=True, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("status", [0, 1, 130])
 def test_one_demo(house, run, status):
     run.status = status
@@ -141,12 +154,19 @@ def test_one_demo(house, run, status):
     (["xyzzy"], "there is no demo 'xyzzy'; python -m demos lists them"),
     (["engine"], "engine is a chapter, run by: python -m demos all engine"),
     (["autoencoders.pca"], "there is no demo 'autoencoders.pca'"),
-    (["--quick", "pca"], "unrecognized arguments: --quick"),
+    (["--quick", "pca"], "unrecognized arguments: --quick; python -m demos --help lists the options"),
+    (["--nmaes"], "unrecognized arguments: --nmaes; near it: --names"),
     (["--names", "pca", "x y"], "what to run comes first, before pca 'x y'"),
     (["all", "pca"], "invalid choice: 'pca'"),
     (["all", "latent"], "invalid choice: 'latent'"),
     (["all", "--data", "cats"], "invalid choice: 'cats'"),
-    (["all", "--epochs=3"], "unrecognized arguments: --epochs"),
+    (["all", "--epochs=3"], "unrecognized arguments: --epochs=3; python -m demos all --help lists the options"),
+    (["all", "--quik"], "unrecognized arguments: --quik; near it: --quick"),
+    (["all", "--jobs=two"], "argument --jobs: must be a whole number of at least 1, not 'two'"),
+    (["all", "--jobs", "0"], "argument --jobs: must be a whole number of at least 1, not '0'"),
+    (["steps", "--halp"], "near it: --help"),
+    (["gallery", "--uot", "x"], "unrecognized arguments: --uot x; near it: --out"),
+    (["exercises", "1", "--hnit"], "unrecognized arguments: --hnit; near it: --hint"),
 ])
 def test_refusals(house, run, capsys, words, message):
     with pytest.raises(SystemExit) as caught:
@@ -163,9 +183,10 @@ def test_steps(house, monkeypatch, capsys):
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.split(maxsplit=2) == ["python", "steps/one.py", "A number that remembers."]
     assert second.split(maxsplit=2) == ["python", "steps/two.py", "A rule."]
-    with pytest.raises(SystemExit):
-        program.main(["steps", "three"])
-    assert "invalid int value: 'three'" in capsys.readouterr().err
+    for number in ("three", "3"):
+        with pytest.raises(SystemExit):
+            program.main(["steps", number])
+        assert f"must be a whole number from 1 to 2, not {number!r}" in capsys.readouterr().err
 
 
 def test_one_step(capsys):
@@ -240,12 +261,14 @@ def test_all(ends, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "✓ held              pca                     so" in out and "that: 1 (asked: at least 0.5)" in out
     assert "3 of 3 claims held" in out
+    assert out.startswith("1 of 3 demos run on mnist; the others do not offer it and run on their own data\n")
 
 
-def test_all_of_a_chapter(ends):
+def test_all_of_a_chapter(ends, capsys):
     status, commands = ends({"deep": 0, "pca": 0}, "autoencoders")
     assert status == 0 and [command[3] for command in commands] == ["deep", "pca"]
     assert not any(word.startswith("--data") for command in commands for word in command)
+    assert "do not offer" not in capsys.readouterr().out
 
 
 def test_all_quickly(ends, tmp_path, capsys):
@@ -289,13 +312,10 @@ def test_jobs(ends, house, monkeypatch, tmp_path, capsys):
     assert [r["demo"] for r in said["demos"]] == ["deep", "pca", "graph"]  # in their order all the same
 
 
-def test_jobs_that_are_stopped(ends, house, capsys):
+def test_jobs_that_are_stopped(ends, house):
     module(house, "autoencoders", "deep", body="TIMED = True")
     status, commands = ends({"pca": 130, "graph": 130}, "--jobs", "2")
     assert status == 130 and "deep" not in [command[3] for command in commands]
-    with pytest.raises(SystemExit):
-        program.main(["all", "--jobs", "0"])
-    assert "must be at least 1, not 0" in capsys.readouterr().err
 
 
 def test_after_jobs_that_were_cancelled_nothing_is_begun(ends, house, monkeypatch, capsys):
@@ -305,6 +325,21 @@ def test_after_jobs_that_were_cancelled_nothing_is_begun(ends, house, monkeypatc
     monkeypatch.setattr(program, "side_by_side", lambda demos, args, out: ran)
     status, commands = ends({"deep": 0, "pca": 0, "graph": 0}, "--jobs", "2")
     assert status == 130 and not commands and "not begun: deep, graph" in capsys.readouterr().out
+
+
+def test_when_nobody_reads_on_no_other_job_is_begun(monkeypatch, tmp_path):
+    began = []
+
+    def run_one(demo, args, out, call):
+        time.sleep(0.01 * len(began))
+        began.append(demo)
+        raise BrokenPipeError  # as of the line that says how it ended
+
+    monkeypatch.setattr(program, "run_one", run_one)
+    monkeypatch.setattr(program, "as_completed", lambda tasks: tasks[:1])
+    with pytest.raises(BrokenPipeError):
+        program.side_by_side(range(50), types.SimpleNamespace(jobs=1), tmp_path)
+    assert len(began) < 50
 
 
 def test_what_a_job_says_is_kept():

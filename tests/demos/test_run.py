@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from demos import recipes, run
+from demos import arguments, recipes, run
 from demos.autoencoders import line
 from tinyae import models, nn, training
 
@@ -146,21 +146,28 @@ def test_figures_and_pages_of_an_earlier_run_go_away(tmp_path):
 # --- the command line ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("options, message", [
-    (["--epochs", "-1"], "must be at least 0, not -1"),
-    (["--epochs", "many"], "invalid whole number value: 'many'"),
-    (["--seed", "-1"], "must be at least 0"),
+    (["--epochs", "-1"], "argument --epochs: must be a whole number of at least 0, not '-1'"),
+    (["--epochs", "many"], "must be a whole number of at least 0, not 'many'"),
+    (["--seed", "1.5"], "must be a whole number of at least 0, not '1.5'"),
+    (["--layers", "4"], "must be a whole number from 1 to 3, not '4'"),
     (["--data", "cats"], "invalid choice"),
     (["--device", "tpu"], "invalid choice"),
-    (["--colour", "red"], "unrecognized arguments"),
-    (["--rate", "0"], "must be a finite number above 0"),
-    (["--rate", "nan"], "must be a finite number above 0"),
-    (["--beta", "inf"], "must be a finite number not below 0"),
-    (["--beta", "much"], "invalid number value"),
+    (["--colour", "red"], "unrecognized arguments: --colour red; python -m demos made_up --help lists the options"),
+    (["--quik"], "unrecognized arguments: --quik; near it: --quick"),
+    (["--sede=4"], "near it: --seed"),
+    (["quick"], "unrecognized arguments: quick; near it: --quick"),
+    (["--rate", "0"], "must be a finite number above 0, not '0'"),
+    (["--rate", "nan"], "must be a finite number above 0, not 'nan'"),
+    (["--beta", "inf"], "must be a finite number not below 0, not 'inf'"),
+    (["--beta", "much"], "must be a finite number not below 0, not 'much'"),
+    (["--rho", "1"], "must be a finite number above 0 and below 1, not '1'"),
 ])
 def test_bad_options(tmp_path, capsys, options, message):
     def own(p):
-        p.add_argument("--rate", type=run.real(above=0))
-        p.add_argument("--beta", type=run.real())
+        p.add_argument("--rate", type=arguments.real(above=0))
+        p.add_argument("--beta", type=arguments.real())
+        p.add_argument("--rho", type=arguments.real(above=0, below=1))
+        p.add_argument("--layers", type=arguments.whole(1, 3))
 
     made_up = demo(None, DATA=("strokes",), EPOCHS={"strokes": 2}, options=own)
     with pytest.raises(SystemExit) as caught:
@@ -181,8 +188,10 @@ def start(monkeypatch, main):
     (FileNotFoundError("no file"), 2, "error: no file"),
     (RuntimeError("no GPU"), 2, "error: no GPU"),
     (FloatingPointError("NaN"), 2, "error: NaN"),
-    (training.Interrupted("stopped in epoch 2", resumable=True), 130,
-     "stopped in epoch 2\nTo go on: the same command again"),
+    (training.Interrupted("stopped in epoch 2 after step 3", "x.npz holds epoch 1", resumable=True), 130,
+     "stopped in epoch 2 after step 3; the same command goes on after the last whole epoch"),
+    (training.Interrupted("stopped in epoch 1 after step 3", "no checkpoint"), 130,
+     "stopped in epoch 1 after step 3; nothing of this training is kept"),
     (KeyboardInterrupt(), 130, "stopped"),
 ])
 def test_exit_status(tmp_path, monkeypatch, capsys, outcome, status, message):
@@ -206,7 +215,7 @@ def test_programming_errors_keep_their_traceback(tmp_path, monkeypatch):
 
 def test_without_matplotlib_it_is_said_before_any_training(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(RuntimeError, match="need matplotlib, which this Python .* has not: use .*venv"):
+    with pytest.raises(RuntimeError, match="need matplotlib, which .* has not: use .*venv.*, or pip install"):
         run.begin(demo(None), ["--out", str(tmp_path)])
 
 
@@ -217,8 +226,8 @@ def prepared(out, *options):
     return r, r.images(40, 20)
 
 
-def ask(out, *options, latent=2, epochs=2):
-    return recipes.digits_vae(*prepared(out, *options), latent=latent, hidden=6, epochs=epochs)
+def ask(out, *options, latent=2, epochs=2, **more):
+    return recipes.digits_vae(*prepared(out, *options), latent=latent, hidden=6, epochs=epochs, **more)
 
 
 def test_a_recipe_is_trained_once(tmp_path, capsys):
@@ -230,6 +239,12 @@ def test_a_recipe_is_trained_once(tmp_path, capsys):
     ask(tmp_path, "--fresh")
     assert "goes on from" not in capsys.readouterr().out
     assert len(list((tmp_path / "quick" / "recipes").iterdir())) == 1
+
+
+@pytest.mark.parametrize("beta, said", [(1.0, ""), (0.25, "loss = reconstruction + 0.25 kl:\n")])
+def test_where_the_terms_do_not_add_up_to_the_loss_it_is_said(tmp_path, capsys, beta, said):
+    ask(tmp_path, beta=beta)
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize("change", [{"latent": 3}, {"epochs": 1}, {"options": ["--seed", "5"]}])

@@ -139,13 +139,13 @@ def test_gradient_passes_where_x_does():
 
 
 @pytest.mark.parametrize("make, says", [
-    (lambda: corruption.gaussian(-0.1), "sigma must not be negative, got -0.1"),
-    (lambda: corruption.gaussian(float("nan")), "sigma must not be negative, got nan"),
-    (lambda: corruption.masking(1.5), r"masking: fraction must be in \[0, 1\], got 1.5"),
-    (lambda: corruption.masking(-0.5), r"masking: fraction must be in \[0, 1\], got -0.5"),
-    (lambda: corruption.salt_and_pepper(25), r"salt_and_pepper: fraction must be in \[0, 1\], got 25"),
-    (lambda: corruption.masking_squares(0, 1), "size and count must be at least 1, got 0 and 1"),
-    (lambda: corruption.masking_squares(3, 0), "size and count must be at least 1, got 3 and 0"),
+    (lambda: corruption.gaussian(-0.1), "sigma must not be negative, not -0.1"),
+    (lambda: corruption.gaussian(float("nan")), "sigma must not be negative, not nan"),
+    (lambda: corruption.masking(1.5), r"masking: fraction must be in \[0, 1\], not 1.5"),
+    (lambda: corruption.masking(-0.5), r"masking: fraction must be in \[0, 1\], not -0.5"),
+    (lambda: corruption.salt_and_pepper(25), r"salt_and_pepper: fraction must be in \[0, 1\], not 25"),
+    (lambda: corruption.masking_squares(0, 1), "size and count must be at least 1, not 0 and 1"),
+    (lambda: corruption.masking_squares(3, 0), "size and count must be at least 1, not 3 and 0"),
 ])
 def test_bad_arguments(make, says):
     with pytest.raises(ValueError, match=says):

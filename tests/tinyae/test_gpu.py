@@ -619,6 +619,17 @@ def test_the_report_of_the_devices(stand_in, monkeypatch, capsys):
     assert gpu.startswith("gpu: a card of the tests, CuPy stand-in; gradients right to")
 
 
+@pytest.mark.parametrize("words, status, said", [(["--help"], 0, "the devices, and a short check of each"),
+                                                 (["--gpu"], 2, "unrecognized arguments: --gpu")])
+def test_the_report_has_no_options(capsys, words, status, said):
+    from tinyae import __main__ as program
+
+    with pytest.raises(SystemExit) as stop:
+        program.main(words)
+    assert stop.value.code == status
+    assert said in " ".join("".join(capsys.readouterr()).split())
+
+
 def test_the_report_without_cupy(monkeypatch, capsys):
     from tinyae import __main__ as program
 

@@ -258,13 +258,13 @@ def test_a_step_takes_the_gradients(method, loop, options):
 @pytest.mark.parametrize("make, error, message", [
     (lambda ps: None, ValueError,
      r"no parameter has a gradient: call loss\.backward\(\) before the step, or give"),
-    (lambda ps: ps[:2], ValueError, "the optimiser has 3 parameters but got 2 gradients"),
-    (lambda ps: [], ValueError, "3 parameters but got 0"),
+    (lambda ps: ps[:2], ValueError, "step: expected a gradient for each of 3 parameters, got 2"),
+    (lambda ps: [], ValueError, "each of 3 parameters, got 0"),
     (lambda ps: [ps[1], ps[0], ps[2]], ValueError, r"gradient 0 has shape \(5,\), its parameter \(3, 4\)"),
-    (lambda ps: ps[0], TypeError, "a list of gradients, .* not Tensor"),
-    (lambda ps: False, TypeError, "a list of gradients, .* not bool"),
-    (lambda ps: [p.data for p in ps], TypeError, "a list of gradients, .* not one that holds ndarray"),
-    (lambda ps: [None] * 3, TypeError, "not one that holds NoneType"),
+    (lambda ps: ps[0], TypeError, "a list of gradients, .* got Tensor"),
+    (lambda ps: False, TypeError, "a list of gradients, .* got bool"),
+    (lambda ps: [p.data for p in ps], TypeError, "a list of gradients, .* got one that holds ndarray"),
+    (lambda ps: [None] * 3, TypeError, "got one that holds NoneType"),
 ])
 def test_gradients_that_do_not_fit(make, error, message):
     ps = parameters()
@@ -392,9 +392,9 @@ def test_one_cycle():
     (lambda: optim.falling(4, 3, 2, 1), "falling: expected 1 to 3 rates.* got 4"),
     (lambda: optim.one_cycle(1, warmup=1), "one_cycle: warmup must be in"),
     (lambda: optim.one_cycle(1, start=-0.1), "one_cycle: warmup must be in .* -0.1"),
-    (lambda: optim.SGD(parameters(), lambda t: math.nan), "the schedule gave nan at t = 0"),
-    (lambda: optim.SGD(parameters(), lambda t: None), "the schedule gave None at t = 0"),
-    (lambda: optim.SGD(parameters(), "0.1"), "got '0.1'"),
+    (lambda: optim.SGD(parameters(), lambda t: math.nan), "not nan, which the schedule gave at t = 0"),
+    (lambda: optim.SGD(parameters(), lambda t: None), "not None, which the schedule gave at t = 0"),
+    (lambda: optim.SGD(parameters(), "0.1"), "not '0.1'"),
 ])
 def test_bad_schedules(make, message):
     with pytest.raises(ValueError, match=message):
@@ -405,7 +405,7 @@ def test_a_schedule_that_goes_wrong_later():
     ps = parameters()
     optimizer = optim.SGD(ps, lambda t: 0.5 - t)
     optimizer.progress = 0.75
-    with pytest.raises(ValueError, match="lr must be .*: the schedule gave -0.25 at t = 0.75"):
+    with pytest.raises(ValueError, match="SGD: lr must be .*, not -0.25, which the schedule gave at t = 0.75"):
         optimizer.step(ps)
     assert optimizer.steps == 0
 

@@ -119,17 +119,17 @@ def test_a_penalty_is_its_loss_with_a_weight(penalty, loss, code):
 
 
 @pytest.mark.parametrize("call, says", [
-    (lambda: losses.sparsity_kl(Tensor(ACTIVE), 0), "rho must lie between 0 and 1, got 0"),
-    (lambda: losses.sparsity_kl(Tensor(ACTIVE), 1.0), "rho must lie between 0 and 1, got 1.0"),
-    (lambda: losses.sparsity_kl(Tensor(H), 0.1), r"no probability; expected a code in \[0, 1\]"),
-    (lambda: losses.sparsity_kl(Tensor(ACTIVE + 1), 0.1), "no probability"),
-    (lambda: penalties.sparsity_kl(2, 1.0), "rho must lie between 0 and 1, got 2"),
-    (lambda: penalties.l1(-1), "l1: the weight must not be negative, got -1"),
+    (lambda: losses.sparsity_kl(Tensor(ACTIVE), 0), "rho must lie between 0 and 1, not 0"),
+    (lambda: losses.sparsity_kl(Tensor(ACTIVE), 1.0), "rho must lie between 0 and 1, not 1.0"),
+    (lambda: losses.sparsity_kl(Tensor(H), 0.1), r"expected a code in \[0, 1\], got means of its units from -"),
+    (lambda: losses.sparsity_kl(Tensor(ACTIVE + 1), 0.1), "got means of its units from 1"),
+    (lambda: penalties.sparsity_kl(2, 1.0), "rho must lie between 0 and 1, not 2"),
+    (lambda: penalties.l1(-1), "l1: the weight must not be negative, not -1"),
     (lambda: penalties.l2(-1), "l2: the weight must not be negative"),
     (lambda: penalties.jacobian(-1), "jacobian: the weight must not be negative"),
     (lambda: penalties.jacobian(1, "guess"), "jacobian: method must be one of .*'exact'.* not 'guess'"),
     (lambda: penalties.jacobian(1, "stochastic", probes=0), "probes at least 1, not 'stochastic' and 0"),
-    (lambda: penalties.l1(float("nan")), "l1: the weight must not be negative, got nan"),
+    (lambda: penalties.l1(float("nan")), "l1: the weight must not be negative, not nan"),
 ])
 def test_bad_arguments(call, says):
     with pytest.raises(ValueError, match=says):

@@ -49,3 +49,4 @@ def test_entries():
     assert "  - `.sample(rng)`: z = μ + σ ε with ε ~ N(0, I)." in gaussian
     assert any(line.startswith("  - `.mean`: ") for line in
                reference.entry(tinyae.distributions, "Bernoulli").splitlines())
+    assert nn.Module.training_rng is None and "training_rng" not in reference.entry(nn, "Module")

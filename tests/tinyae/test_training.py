@@ -1044,6 +1044,6 @@ def test_pixels_that_a_bernoulli_cannot_be_of_are_refused(make, where, value):
     bad[3, 2] = value
     train, held_out = (bad, good) if where == "train" else (good, bad)
     before = model.state_dict()
-    with pytest.raises(ValueError, match=r"Bernoulli: expected numbers in \[0, 1\], not from"):
+    with pytest.raises(ValueError, match=r"Bernoulli: expected numbers in \[0, 1\], got them from"):
         fit(model, optim.Adam(model.parameters()), train, held_out=held_out, epochs=1, batch_size=4, rng=rng)
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())

@@ -52,7 +52,7 @@ def load_cifar10(split, root=None):
     Source: Krizhevsky, Learning multiple layers of features from tiny images (2009).
     """
     if split not in FILES:
-        raise ValueError(f"CIFAR-10: split must be 'train' or 'test', got {split!r}")
+        raise ValueError(f"CIFAR-10: split must be 'train' or 'test', not {split!r}")
     names = FILES[split]
     paths = locate(CIFAR10, [names, (ARCHIVE,)], root)
     batches = read_archive(paths[0], names) if paths[0].name == ARCHIVE else map(read_file, paths)

@@ -15,9 +15,9 @@ def checked(name, n, rng, fixed, fields, ranges):
     of its range.
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise TypeError(f"{name}: n must be an integer, got {n!r} ({type(n).__name__})")
+        raise TypeError(f"{name}: n must be an integer, not {n!r} ({type(n).__name__})")
     if n < 0:
-        raise ValueError(f"{name}: n must be 0 or more, got {n}")
+        raise ValueError(f"{name}: n must be 0 or more, not {n}")
     check_rng(rng, name)
     for factor in fixed:
         if factor not in fields.names:
@@ -32,11 +32,11 @@ def checked_factor(name, value, n, field, bounds):
     low, high = bounds
     kinds, wanted = ("iu", "integers") if field.base.kind == "i" else ("iuf", "real numbers")
     if array.dtype.kind not in kinds:
-        raise TypeError(f"{name} must be {wanted}, got {value!r} (dtype {array.dtype})")
+        raise TypeError(f"{name} must be {wanted}, not {value!r} (dtype {array.dtype})")
     if array.shape not in [(n,) + field.shape, field.shape]:
         raise ValueError(f"{name} must have shape {field.shape} or, one for each image, "
-                         f"{(n,) + field.shape}; got {array.shape}")
+                         f"{(n,) + field.shape}, not {array.shape}")
     outside = ~((array >= low) & (array <= high))  # written so that nan is outside too
     if outside.any():
-        raise ValueError(f"{name} must lie in [{low}, {high}], got {array[outside][0]}")
+        raise ValueError(f"{name} must be in [{low}, {high}], not {array[outside][0]}")
     return array

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.request
 import zlib
 from dataclasses import dataclass
@@ -169,7 +170,12 @@ def fetch(address, largest):
     """
     deadline = time.monotonic() + SILENCE + largest / SLOWEST
     values = bytearray()
-    with urllib.request.urlopen(address, timeout=SILENCE) as response:
+    try:
+        response = urllib.request.urlopen(address, timeout=SILENCE)
+    except urllib.error.HTTPError as error:  # an answer of its own, which holds the connection
+        error.close()
+        raise
+    with response:
         if address.startswith("https:") and not response.url.startswith("https:"):
             raise ValueError(f"redirected to {response.url}, which is not https")
         promised = response.headers.get("Content-Length")

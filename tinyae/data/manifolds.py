@@ -64,7 +64,7 @@ def _spiral(n, rng):
 
 def _sample(points, coordinates, rng, noise):
     if not noise >= 0:
-        raise ValueError(f"noise must not be negative, got {noise}")
+        raise ValueError(f"noise must not be negative, not {noise}")
     points = np.stack(points, axis=1)
     points = points + noise * rng.standard_normal(points.shape)
     return points.astype(np.float32), np.stack(coordinates, axis=1).astype(np.float32)

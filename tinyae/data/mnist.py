@@ -91,7 +91,7 @@ def load_fashion_mnist(split, root=None):
 def load_pair(source, split, root):
     """The images and labels of a split, from wherever its files are."""
     if split not in FILES:
-        raise ValueError(f"{source.name}: split must be 'train' or 'test', got {split!r}")
+        raise ValueError(f"{source.name}: split must be 'train' or 'test', not {split!r}")
     alternatives = list(itertools.product(*((name, f"{name}.gz") for name in FILES[split])))
     return read_pair(*locate(source, alternatives, root))
 

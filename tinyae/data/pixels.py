@@ -10,7 +10,8 @@ def black_and_white(images, rng):
     ValueError for pixels outside [0, 1].
     """
     if not (0 <= images.min() and images.max() <= 1):
-        raise ValueError(f"black_and_white: expected pixels in [0, 1], not from {images.min():g} to {images.max():g}")
+        raise ValueError("black_and_white: expected pixels in [0, 1], got them from "
+                         f"{images.min():g} to {images.max():g}")
     return (rng.random(images.shape, dtype=np.float32) < images).astype(np.float32)
 
 
@@ -21,5 +22,5 @@ def half_size(images):
     """
     n, h, w, c = images.shape
     if h % 2 or w % 2:
-        raise ValueError(f"half_size: expected images of even height and width, not {h} × {w}")
+        raise ValueError(f"half_size: expected images of even height and width, got {h} × {w}")
     return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))

@@ -31,16 +31,17 @@ class Autoencoder(nn.Module):
 
     def __init__(self, encoder, decoder, likelihood=SquaredError, corruption=None, penalties=()):
         if callable(penalties):
-            raise TypeError("Autoencoder: penalties must be a list such as [penalties.l1(0.1)]")
+            raise TypeError("Autoencoder: penalties must be a list such as [penalties.l1(0.1)], not "
+                            f"{penalties!r}")
         parts = [encoder, decoder, likelihood, *penalties, *([] if corruption is None else [corruption])]
         for part in parts:
             if not callable(part):
-                raise TypeError(f"Autoencoder: expected functions and modules, not {part!r}")
+                raise TypeError(f"Autoencoder: expected functions and modules, got {part!r}")
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.corruption, self.penalties = corruption, tuple(penalties)
         names = ["reconstruction", *(penalty.__name__ for penalty in self.penalties)]
         if len(set(names)) < len(names):
-            raise ValueError(f"the terms of the loss must have different names, not {', '.join(names)}")
+            raise ValueError(f"Autoencoder: the terms of the loss must have different names, not {', '.join(names)}")
 
     def encode(self, x):
         """The code h = f(x)."""

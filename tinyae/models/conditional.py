@@ -36,10 +36,13 @@ class ConditionalVariationalAutoencoder(nn.Module):
         self.encoder, self.decoder, self.latent, self.options = encoder, decoder, latent, options
 
     def given(self, y):
-        """The `VariationalAutoencoder` that it is for examples with these y (N, K), in their order."""
-        y = as_tensor(y)
-        if y.dtype.kind != "f":  # yes and no: integers or booleans
-            y = Tensor(y.data.astype(self.parameters()[0].dtype))
+        """The `VariationalAutoencoder` that it is for examples with these y (N, K), in their order.
+
+        y is taken in the model's precision, whatever its own.
+        """
+        y, dtype = as_tensor(y), self.parameters()[0].dtype
+        if y.dtype != dtype and not y.requires_grad:  # integers or booleans, or float64 as np.eye(K) has it
+            y = Tensor(y.data.astype(dtype))
         networks = Beside(self.encoder, y), Beside(self.decoder, y)
         return VariationalAutoencoder(*networks, self.latent, **self.options)
 
@@ -48,7 +51,7 @@ class ConditionalVariationalAutoencoder(nn.Module):
         self.given(y).check_examples(x)
 
     def loss(self, x, y, rng):
-        """What training minimises, reconstruction + β KL, and its terms by name."""
+        """What training minimises, reconstruction + β KL, and its terms by name, KL without β."""
         return self.given(y).loss(x, rng)
 
     def sample(self, y, rng):
@@ -61,14 +64,15 @@ class Beside(nn.Module):
 
     def __init__(self, network, y):
         if y.ndim != 2:
-            raise ValueError("expected a row of numbers for each example, y (N, K), not the shape "
-                             f"{y.shape}; labels are given as rows with a single 1: np.eye(10, dtype=int)[labels]")
+            raise ValueError("ConditionalVariationalAutoencoder: expected a row of numbers for each example, "
+                             f"y (N, K), got the shape {y.shape}; labels are given as rows with a single 1: "
+                             "np.eye(10, dtype=int)[labels]")
         self.network, self.y = network, y
 
     def __call__(self, x):
         n, k = self.y.shape
         if not n or x.shape[0] % n:
-            raise ValueError(f"{x.shape[0]} examples, but y was given for {n}")
+            raise ValueError(f"ConditionalVariationalAutoencoder: expected y for {x.shape[0]} examples, got it for {n}")
         y = ops.concatenate([self.y] * (x.shape[0] // n))
         y = ops.reshape(y, shape=(x.shape[0], *[1] * (x.ndim - 2), k))
         return self.network(ops.concatenate([x, ops.broadcast_to(y, shape=(*x.shape[:-1], k))], axis=-1))

@@ -21,7 +21,8 @@ class DeepBeliefNetwork(nn.Module):
     """Restricted Boltzmann machines one upon another, from the lowest up.
 
     Each machine's hidden units are the visible ones of the next, else ValueError. They are trained one
-    after another, each by itself: see `train_greedily`.
+    after another, each by itself: see `train_greedily`. The rng of a method draws on the device that they
+    share, as `backend.random_generator(seed, device)` does.
     """
 
     def __init__(self, machines):

@@ -33,12 +33,15 @@ class RestrictedBoltzmannMachine(nn.Module):
     steps             of Gibbs sampling for a model's example: CD-k (Hinton 2002)
     chains            0: each chain begins at the data, as in CD. Or how many chains there are that go on
                       from step to step in training mode, as in persistent CD (Tieleman 2008)
-    rng               what the initial weights are drawn from, N(0, 0.01²) (Hinton 2010, section 8)
+    rng               what the initial weights are drawn from, N(0, 0.01²) (Hinton 2010, section 8), on its device
+
+    The rng of a method draws on the machine's device, as `backend.random_generator(seed, device)` does.
     """
 
     def __init__(self, visible, hidden, *, steps=1, chains=0, rng):
         if steps < 1 or chains < 0:
-            raise ValueError(f"steps must be at least 1 and chains not negative, not {steps} and {chains}")
+            raise ValueError("RestrictedBoltzmannMachine: steps must be at least 1 and chains not negative, "
+                             f"not {steps} and {chains}")
         weight = 0.01 * rng.standard_normal((visible, hidden), dtype=np.float32)
         self.weight = Tensor(weight, requires_grad=True)
         self.bias = initial_bias(self.weight, visible)

@@ -47,7 +47,8 @@ class VariationalAutoencoder(nn.Module):
 
     def __init__(self, encoder, decoder, latent, *, likelihood=Bernoulli, beta=1.0, samples=1):
         if samples < 1 or not beta >= 0:
-            raise ValueError(f"samples must be at least 1 and beta not negative, not {samples} and {beta}")
+            raise ValueError(f"{type(self).__name__}: samples must be at least 1 and beta not negative, "
+                             f"not {samples} and {beta}")
         self.encoder, self.decoder, self.latent = encoder, decoder, latent
         self.likelihood, self.beta, self.samples = likelihood, beta, samples
 
@@ -55,8 +56,8 @@ class VariationalAutoencoder(nn.Module):
         """The distribution q(z | x), a Gaussian (N, latent); its `.mean` is the usual code of x."""
         statistics = self.encoder(x)
         if statistics.shape != (x.shape[0], 2 * self.latent):
-            raise ValueError(f"the encoder gave shape {statistics.shape}; a latent space of {self.latent} "
-                             f"needs a mean and a log-variance: {(x.shape[0], 2 * self.latent)}")
+            raise ValueError(f"{type(self).__name__}: expected of the encoder the mean and the log-variance in a "
+                             f"latent space of {self.latent}, {(x.shape[0], 2 * self.latent)}, got {statistics.shape}")
         return Gaussian(*ops.split(statistics, 2, axis=1))
 
     def decode(self, z):
@@ -105,7 +106,7 @@ class VariationalAutoencoder(nn.Module):
         return x, Gaussian(mean, log_var)
 
     def loss(self, x, rng):
-        """What training minimises, reconstruction + β KL, and its terms by name."""
+        """What training minimises, reconstruction + β KL, and its terms by name, as `elbo` has them: without β."""
         reconstruction, kl = self.elbo(x, rng)
         return reconstruction + self.beta * kl, {"reconstruction": reconstruction, "kl": kl}
 

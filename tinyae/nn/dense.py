@@ -94,7 +94,7 @@ def mlp(*widths, rng, activation=ops.relu, output=None):
     shapes = [isinstance(w, tuple) for w in widths]
     if any(shapes[1:-1]) or any(isinstance(w, list) for w in widths):
         raise ValueError("mlp: widths must be numbers, but for tuples, the shape of an example, "
-                         f"as the first or the last; got {widths}")
+                         f"as the first or the last, not {widths}")
     sizes = [math.prod(w) if is_shape else w for w, is_shape in zip(widths, shapes)]
     layers = [Flatten()] if shapes[0] else []
     hidden = "he" if activation in (ops.relu, ops.leaky_relu) else "glorot"

@@ -25,7 +25,7 @@ INITIALISATIONS = {"he": he_normal, "glorot": glorot_uniform}
 def initial_weight(rng, shape, fan_in, fan_out, init):
     """A float32 parameter drawn by the named initialisation, on the device that rng draws on."""
     if init not in INITIALISATIONS:
-        raise ValueError(f"init must be one of {sorted(INITIALISATIONS)}, not {init!r}")
+        raise ValueError(f"initial weights: init must be one of {sorted(INITIALISATIONS)}, not {init!r}")
     if type(rng).__name__ != "Generator":  # CuPy's has this name too
         check_rng(rng, "initial weights")
     return Tensor(INITIALISATIONS[init](rng, shape, fan_in, fan_out), requires_grad=True)

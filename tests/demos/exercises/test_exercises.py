@@ -114,9 +114,9 @@ def test_list_before_the_start(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("argv, words", [
-    ([str(COUNT + 1)], f"there is no exercise {COUNT + 1}; they are numbered from 1 to {COUNT}"),
-    (["0"], "there is no exercise 0"),
-    (["multiply"], "invalid int value"),
+    ([str(COUNT + 1)], f"must be a whole number from 1 to {COUNT}, not '{COUNT + 1}'"),
+    (["0"], "must be a whole number from 1"),
+    (["multiply"], f"must be a whole number from 1 to {COUNT}, not 'multiply'"),
     (["3", "--dir", "no such folder"], "there is no file .*03_matmul.py.*--start"),
     (["--hint"], "needs the number"),
 ])

@@ -21,7 +21,7 @@ def test_quick_run(run_quick):
 def test_rho_is_a_mean_activation(tmp_path, capsys, rho):
     with pytest.raises(SystemExit):
         run.start("sparse_kl", ["--out", str(tmp_path), "--rho", rho])
-    assert f"--rho: must be a finite number above 0 and below 1, not {rho}" in capsys.readouterr().err
+    assert f"--rho: must be a finite number above 0 and below 1, not {rho!r}" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from demos import run
 from demos.representations import zero_shot
 
 
-def test_quick_run(run_quick):
-    metrics, names = run_quick(zero_shot)
+def test_quick_run(run_quick, monkeypatch):
+    asked, fit = [], run.Run.fit
+    monkeypatch.setattr(run.Run, "fit", lambda *args, **more: asked.append(more.get("epochs")) or fit(*args, **more))
+    metrics, names = run_quick(zero_shot, "--epochs", "4")
+    assert asked == [3, 3, None, 3, 3]  # each but the conditional VAE is trained for three quarters of them
     assert names == {"accuracy.png", "faces.png", "metrics.json"}
     assert [c["id"] for c in metrics["claims"]] == ["zero-shot", "zero-shot.generation", "zero-shot.bridge",
                                                     "zero-shot.all"]

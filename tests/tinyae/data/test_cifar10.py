@@ -173,7 +173,7 @@ def test_root_without_the_files(tmp_path):
 
 
 def test_unknown_split():
-    with pytest.raises(ValueError, match="split must be 'train' or 'test', got 'valid'"):
+    with pytest.raises(ValueError, match="split must be 'train' or 'test', not 'valid'"):
         load_cifar10("valid")
 
 

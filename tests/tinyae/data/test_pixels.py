@@ -14,7 +14,7 @@ def test_pixels_are_drawn_by_their_grey_values():
 
 
 def test_pixels_must_be_shares():
-    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], not from 0 to 255"):
+    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], got them from 0 to 255"):
         data.black_and_white(np.array([[0, 255]]), np.random.default_rng(0))
 
 
@@ -27,5 +27,5 @@ def test_half_the_size():
 
 @pytest.mark.parametrize("shape", [(3, 5, 4, 1), (3, 4, 5, 3)])
 def test_an_odd_side_has_no_half(shape):
-    with pytest.raises(ValueError, match=rf"even height and width, not {shape[1]} × {shape[2]}"):
+    with pytest.raises(ValueError, match=rf"even height and width, got {shape[1]} × {shape[2]}"):
         data.half_size(np.zeros(shape))

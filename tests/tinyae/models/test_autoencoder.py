@@ -134,9 +134,9 @@ def test_terms_need_different_names():
 
 @pytest.mark.parametrize("options, says", [
     ({"penalties": penalties.l1(0.1)}, r"penalties must be a list such as \[penalties.l1\(0.1\)\]"),
-    ({"penalties": [0.1]}, "expected functions and modules, not 0.1"),
-    ({"corruption": 0.3}, "expected functions and modules, not 0.3"),
-    ({"likelihood": "bernoulli"}, "expected functions and modules, not 'bernoulli'"),
+    ({"penalties": [0.1]}, "expected functions and modules, got 0.1"),
+    ({"corruption": 0.3}, "expected functions and modules, got 0.3"),
+    ({"likelihood": "bernoulli"}, "expected functions and modules, got 'bernoulli'"),
 ])
 def test_parts_must_be_functions(options, says):
     with pytest.raises(TypeError, match=f"Autoencoder: {says}"):

@@ -59,8 +59,8 @@ def test_every_draw_of_an_example_keeps_its_y():
     assert bounds.shape == (6,) and np.isfinite(bounds).all()
 
 
-@pytest.mark.parametrize("dtype", [np.int64, bool])
-def test_yes_and_no_may_be_integers_or_booleans(dtype):
+@pytest.mark.parametrize("dtype", [np.int64, bool, np.float64])
+def test_y_is_taken_in_the_precision_of_the_model(dtype):
     model, (x, y) = dense(), examples()
     whole = model.loss(Tensor(x), Tensor(y.astype(dtype)), rng())[0]
     assert whole.dtype == np.float32 and whole.item() == model.loss(Tensor(x), Tensor(y), rng())[0].item()
@@ -69,11 +69,11 @@ def test_yes_and_no_may_be_integers_or_booleans(dtype):
 
 def test_what_does_not_fit_is_refused():
     model, (x, y) = dense(), examples()
-    with pytest.raises(ValueError, match=r"y \(N, K\), not the shape \(6,\).*np.eye"):
+    with pytest.raises(ValueError, match=r"y \(N, K\), got the shape \(6,\).*np.eye"):
         model.loss(Tensor(x), Tensor(y[:, 0]), rng())
-    with pytest.raises(ValueError, match="6 examples, but y was given for 4"):
+    with pytest.raises(ValueError, match="y for 6 examples, got it for 4"):
         model.loss(Tensor(x), Tensor(y[:4]), rng())
-    with pytest.raises(ValueError, match="0 examples, but y was given for 0"):
+    with pytest.raises(ValueError, match="y for 0 examples, got it for 0"):
         model.loss(Tensor(x[:0]), Tensor(y[:0]), rng())
     with pytest.raises(ValueError, match="samples must be at least 1"):
         dense(samples=0)

@@ -226,8 +226,8 @@ def test_mlp_begins_as_the_activation_asks(activation, init):
 
 @pytest.mark.parametrize("widths, says", [
     ((), r"at least two widths, from input to output, got \(\)"), ((3,), r"at least two widths.*got \(3,\)"),
-    ((3, (2, 2), 4), r"as the first or the last; got \(3, \(2, 2\), 4\)"),
-    (([4, 4], 3), r"widths must be numbers, but for tuples.*got \(\[4, 4\], 3\)"),
+    ((3, (2, 2), 4), r"as the first or the last, not \(3, \(2, 2\), 4\)"),
+    (([4, 4], 3), r"widths must be numbers, but for tuples.*not \(\[4, 4\], 3\)"),
 ])
 def test_mlp_of_other_widths(widths, says):
     with pytest.raises(ValueError, match=f"mlp: .*{says}"):
