@@ -18,7 +18,7 @@ from tinyae import corruption, models, nn, ops, optim
 
 LECTURES = "L1 L3 L4"
 DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 40, "mnist": 40}
+EPOCHS = {"strokes": 16, "mnist": 16}
 CODE = 1024  # more than the 784 pixels
 SIGMA = 0.75
 AXES = 50  # principal axes, along which lies most of what distinguishes one digit from another
@@ -33,7 +33,7 @@ def main(run):
     for name, noise in ((COPIER, None), (DENOISER, corruption.gaussian(SIGMA))):
         model = autoencoder(train.shape[1], noise, run.rng("weights"))
         filters[START] = model.encoder.layers[0].weight.numpy().T.copy()  # the same both times
-        run.fit(model, train, lr=optim.falling(1e-3, 2e-4), what=f"trained {name}")
+        run.fit(model, train, lr=optim.one_cycle(4e-3), what=f"trained {name}")
         filters[name] = model.encoder.layers[0].weight.numpy().T
         copies[name], denoised[name] = (run.apply(model.reconstruct, x) for x in (test, noisy))
 

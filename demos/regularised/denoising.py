@@ -16,7 +16,7 @@ from tinyae.distributions import Bernoulli
 
 LECTURES = "L1 L4 L5"
 DATA = ("strokes", "mnist")
-EPOCHS = {"strokes": 12, "mnist": 12}
+EPOCHS = {"strokes": 5, "mnist": 5}
 HIDDEN = 512
 CORRUPTIONS = {
     "Gaussian, σ = 0.5": corruption.gaussian(0.5),
@@ -33,8 +33,7 @@ def main(run):
     restored = {}
     for trained, corrupt in {PLAIN: None, **CORRUPTIONS}.items():
         model = autoencoder(digits.shape, corrupt, run.rng("weights"))
-        run.fit(model, digits.train, lr=optim.falling(3e-3, 1e-3, 2e-4), batch_size=128,
-                what=f"trained with {trained}")
+        run.fit(model, digits.train, lr=optim.one_cycle(1e-2), what=f"trained with {trained}")
         restored[trained] = {name: run.apply(model.reconstruct, seen) for name, seen in corrupted.items()}
 
     before = {name: squared_error(seen, digits.test) for name, seen in corrupted.items()}
