@@ -199,7 +199,7 @@ def judge(claim, measured):
     def of(kind, number):
         return [numbers[kind][number] for numbers in measured.values()]
 
-    claim("manifold", "an aided autoencoder recovers a 2-D manifold lying in 3-D, S-curve or Swiss roll",
+    claim("manifold", "with two aids an autoencoder recovers a 2-D manifold lying in 3-D, S-curve or Swiss roll",
           "R² of a cubic polynomial from the code to the place on the sheet, held out, "
           "the worse coordinate of the worse sheet:", np.min(of(AIDED, "r2")), at_least=0.95)
     claim("manifold.neighbours", "neighbours in its code are neighbours on the sheet",
@@ -209,7 +209,7 @@ def judge(claim, measured):
           "held-out squared error relative to the variance, the worse sheet:", np.max(of(AIDED, "error")),
           at_most=0.01)
     claim("manifold.pca", "PCA, which is linear, does not recover either sheet",
-          "the same R², the better sheet:", np.max(of(LINEAR, "r2")), at_most=0.5)
+          "R² of a cubic polynomial from its code to the place, the worse coordinate of the better sheet:", np.max(of(LINEAR, "r2")), at_most=0.5)
 
 
 def draw(run, drawn, measured, aided):
@@ -236,7 +236,7 @@ def draw(run, drawn, measured, aided):
             axes.scatter(*h.T, **dots)
             axes.set(xlabel="h₁", ylabel="h₂")
             axes.set_aspect("equal", adjustable="datalim")
-            axes.set_title(f"{kind}\nR² {round(numbers['r2'], 2) + 0.0:.2f}, "  # no -0.00
+            axes.set_title(f"{kind}\nR² {figures.number(round(numbers['r2'], 2) + 0.0, '.2f')}, "  # no −0.00
                            f"neighbours {numbers['neighbours']:.0%}", fontsize=11)
         part.colorbar(seen, ax=axes, label="place along the curve")
     fig.supxlabel(
@@ -244,5 +244,5 @@ def draw(run, drawn, measured, aided):
         "whichever it tells worse (1: exactly).\n"
         f"Neighbours: how many of the {NEAR} nearest in the code are among the {AROUND} nearest on the sheet",
         fontsize=11)
-    run.save(fig, "manifold.png", "an S-shaped and a rolled sheet in space, coloured along the curve; PCA's codes "
-             "lie on top of each other, the plain autoencoder's are bent or torn, the aided one's are a flat strip")
+    run.save(fig, "manifold.png", "an S-shaped and a rolled sheet in space, coloured along the curve, "
+             "and their codes by PCA, by a plain autoencoder and by one with two aids")

@@ -77,16 +77,18 @@ def locality(filters, window):
 def judge(claim, clean, through, left, local):
     """The one copies, and its filters stay random; the other denoises, and has features."""
     claim("overcomplete", f"with {CODE:,} code units for 784 pixels and no noise it copies",
-          "error on held-out images, relative to the mean image's:", clean[COPIER], at_most=0.1)
-    claim("overcomplete.noise", "and it copies noise, too",
-          f"how much of the noise along {AXES} principal axes comes through:", through[COPIER], at_least=0.5)
-    claim("overcomplete.random", "it learns no features",
-          "how local its filters are, relative to random ones:", local[COPIER] / local[START], at_most=1.25)
+          "squared error on held-out images, relative to that of the mean image:", clean[COPIER], at_most=0.1)
+    claim("overcomplete.noise", "and copies noise, too",
+          f"how much of the noise along {AXES} principal axes comes through (1: all of it):", through[COPIER], at_least=0.5)
+    claim("overcomplete.random", "its filters stay about as spread out as random ones",
+          f"share of Σ w² in {WINDOW} × {WINDOW} pixels, relative to random filters:",
+          local[COPIER] / local[START], at_most=1.25)
     claim("overcomplete.denoises", "trained with noise, the same network removes noise",
-          "error on noisy images, relative to the one trained without:", left[DENOISER] / left[COPIER],
+          "squared error on noisy images, relative to the one trained without:", left[DENOISER] / left[COPIER],
           at_most=0.5)
-    claim("overcomplete.features", "and learns features",
-          "how local its filters are, relative to random ones:", local[DENOISER] / local[START], at_least=1.5)
+    claim("overcomplete.features", "and its filters look at one place",
+          f"share of Σ w² in {WINDOW} × {WINDOW} pixels, relative to random filters:",
+          local[DENOISER] / local[START], at_least=1.5)
 
 
 def draw_filters(run, filters, local):
@@ -100,8 +102,7 @@ def draw_filters(run, filters, local):
         shown = shown / np.abs(shown).max(axis=(1, 2), keepdims=True)
         figures.show_signed_images(axes, shown, 6, 1,
                                    f"{title}:\n{WINDOW} × {WINDOW} pixels hold {local[name]:.0%} of Σ w²")
-    run.save(fig, "filters.png", "42 filters each: at random and trained without noise they look like noise, "
-             "trained with noise like strokes and blobs in one place")
+    run.save(fig, "filters.png", "42 filters each: at random, trained without noise, and trained with noise")
 
 
 def draw_denoising(run, test, noisy, denoised, left):
@@ -112,5 +113,5 @@ def draw_denoising(run, test, noisy, denoised, left):
     fig = figures.pictures("Trained without noise, an overcomplete autoencoder leaves "
                            f"{left[COPIER]:.0%} of the noise,\ntrained with noise "
                            f"{left[DENOISER]:.0%} (the mean image: {left['mean image']:.0%})", rows)
-    run.save(fig, "denoising.png", "digits, the same with noise, then two rows of answers: the copier's are "
-             "still noisy, the denoiser's are smooth digits")
+    run.save(fig, "denoising.png", "digits, the same with noise, then what the networks make of these, "
+             "trained without noise and with it")

@@ -68,11 +68,11 @@ def judge(claim, before, after):
               "squared error after, relative to that before, on held-out images:",
               after[name][name] / before[name], at_most=0.5)
     plain, other = own_relative_to_others(after)
-    claim("denoise.beyond", "beyond what an autoencoder of the same size does that never saw corruption",
-          "its squared error relative to that one's, for the corruption where this is largest:",
+    claim("denoise.beyond", "it does more than an autoencoder of the same size that never saw corruption",
+          "its squared error relative to that one's, the largest of all corruptions:",
           worst(plain.values()), at_most=0.75)
-    claim("denoise.own", "what it learns is to undo the corruption that it was shown",
-          "its squared error relative to the best of the other denoisers, where this is largest:",
+    claim("denoise.own", "it learns to undo the corruption that it was shown",
+          "its squared error relative to the best of the other denoisers, the largest of all corruptions:",
           worst(other.values()), at_most=0.9)
 
 
@@ -107,7 +107,7 @@ def draw_rows(run, images, corrupted, restored, before, after, count=8):
     fig.supxlabel("x: held-out digits;  x̃: corrupted;  x̂: restored by the denoising autoencoder;\n"
                   "x̂ plain: by one of the same size that was trained without corruption", fontsize=11)
     run.save(fig, "restored.png", "for each of four corruptions a row of digits, the corrupted ones, and "
-             "what the plain and the denoising autoencoder make of them: the latter are nearly clean")
+             "what the plain and the denoising autoencoder make of them")
 
 
 def draw_table(run, before, after):
@@ -128,4 +128,4 @@ def draw_table(run, before, after):
     axes.set_xlabel("held-out images corrupted by (bold: the corruption of training)", fontsize=11)
     axes.set_ylabel("trained with", fontsize=11)
     run.save(fig, "which_corruption.png", "a table of the error left, by the corruption trained with and the one "
-             "shown: lowest where the two are the same")
+             "shown")
