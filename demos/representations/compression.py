@@ -159,27 +159,27 @@ def judge(claim, errors, read):
     """errors: (bits, error) by kind, from the fewest bits to the most; read: accuracy by kind."""
     (bits, error), jpegs = errors["autoencoder"][-1], errors["JPEG"]
     (coarse, blocks), (fine, smallest) = jpegs[0], jpegs[-1]
-    claim("compression", "a code is smaller than the image",
-          f"error of a code of {bits} bits over that of the coarsest JPEG, of {coarse:.0f}:",
+    claim("compression", "in fewer bits than the coarsest JPEG a code has less error",
+          f"error of a code of {bits} bits, relative to that of the coarsest JPEG, of {coarse:.0f}:",
           ratio(error, blocks) if bits <= coarse else np.nan, at_most=0.5)
-    claim("compression.pca", "and better than PCA's numbers where bits are few",
-          f"its error over PCA's, both of {COMPARED} bits:",
+    claim("compression.pca", "and less than PCA's numbers where bits are few",
+          f"its error relative to PCA's, both of {COMPARED} bits:",
           ratio(dict(errors["autoencoder"])[COMPARED], dict(errors["PCA"])[COMPARED]), at_most=0.9)
-    claim("compression.meaning", "and meaningful, which a compressed file is not",
+    claim("compression.meaning", "its bits are meaningful, which those of a compressed file are not",
           "accuracy of a linear classifier of its bits, less that for the JPEG's:",
           read["autoencoder"] - read["JPEG"], at_least=0.3)
     claim("compression.jpeg", "though to store an image well it takes a JPEG",
-          f"error of a JPEG of {fine:.0f} bits over that of the best code:", 
+          f"error of a JPEG of {fine:.0f} bits, relative to that of the best code:",
           ratio(smallest, least(error for _, error in errors["autoencoder"])), at_most=0.5)
 
 
 def draw_errors(run, errors):
     """The error over the bits."""
     (bits, error), (coarse, blocks) = errors["autoencoder"][-1], errors["JPEG"][0]
-    fig = figures.figure(8.5, 5, f"A learned code of {bits} bits makes {ratio(error, blocks):.0%} of the "
+    fig = figures.figure(8.5, 5, f"A learned code of {bits} bits has {ratio(error, blocks):.0%} of the "
                          f"error of a JPEG of {coarse:.0f}")
     axes = fig.subplots()
-    axes.set(xscale="log", yscale="log", xlabel="bits for an image", ylabel="squared error per image, held out",
+    axes.set(xscale="log", yscale="log", xlabel="bits for an image", ylabel="squared error per held-out image",
              xlim=(50, 3_500))
     for i, (name, colour) in enumerate((("autoencoder", 0), ("PCA", 5), ("JPEG", 6))):
         x, y = zip(*errors[name])
@@ -188,8 +188,8 @@ def draw_errors(run, errors):
     places = 2 ** np.arange(6, 12)
     axes.set_xticks(places, [f"{n:,}" for n in places])
     axes.minorticks_off()
-    run.save(fig, "bits.png", "error over bits on logarithmic axes: the autoencoder's line is lowest where bits "
-             "are few, PCA's and JPEG's fall further where there are more")
+    run.save(fig, "bits.png", "squared error over bits on logarithmic axes, of the autoencoder, of PCA and "
+             "of JPEG")
 
 
 def draw_copies(run, digits, kinds, errors):
@@ -200,7 +200,7 @@ def draw_copies(run, digits, kinds, errors):
         rows[f"{name}, {bits:.0f} bits: squared error {error:.1f}"] = kinds[name][which]["copies"]
     fig = figures.pictures("What comes back from so many bits", rows)
     run.save(fig, "copies.png", "rows of digits: the images, and copies by the autoencoder and by PCA with 128 "
-             "and 256 bits and by JPEG with somewhat more, which shows blocks")
+             "and 256 bits and by JPEG with somewhat more")
 
 
 def draw_accuracy(run, errors, read):
@@ -217,5 +217,5 @@ def draw_accuracy(run, errors, read):
     axes.axvline(0.1, color="black", linewidth=1, linestyle=":")
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel=f"accuracy with {LABELS:,} labels, held out (dotted: by chance)")
-    run.save(fig, "accuracy.png", "bars of accuracy: long for the code, PCA's numbers and the decoded JPEG, short "
-             "for the bits of the JPEG")
+    run.save(fig, "accuracy.png", "bars of accuracy for the code, PCA's numbers, the decoded JPEG and the bits of "
+             "the JPEG")
