@@ -35,6 +35,8 @@ def main(argv=None):
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("name", metavar="NAME", nargs="?", help="a demo, or: all, steps, exercises, gallery")
     p.add_argument("--names", action="store_true", help="list the names of the demos, nothing else")
+    if len(words) > 1 and words[0].startswith("-") and words[0] not in ("-h", "--help"):
+        p.error(f"what to run comes first, then its options; not: {shlex.join(words)}")
     args, rest = p.parse_args(words[:1]), words[1:]  # the rest is for the demo
     commands = {"all": run_all, "steps": show_steps, "exercises": run_exercises,
                 "gallery": make_gallery}
@@ -47,8 +49,6 @@ def main(argv=None):
         return run.start(args.name, rest)
     if args.name is not None:
         p.error(unknown(args.name, [*demos, *commands]))
-    if rest:
-        p.error(f"what to run comes first, before {shlex.join(rest)}")
     print("\n".join(demos) if args.names else listing(demos.values()))
     return 0
 
@@ -153,6 +153,8 @@ def run_all(words):
              "not begun": [demo.name for demo in chosen if demo.name not in {r["demo"] for r in results}]}
     if any(parts.values()):
         print("; ".join(f"{what}: {', '.join(names)}" for what, names in parts.items() if names))
+        if args.fresh:
+            print("the same command without --fresh goes on with what is trained already")
         return STOPPED
     return int(bool(repeated) or any(r["status"] != 0 for r in results))
 
@@ -192,7 +194,7 @@ def side_by_side(demos, args, out):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:  # those that run have got it too: they save what they have, and end
             pool.shutdown(cancel_futures=True)
-        except BrokenPipeError:  # nobody reads on: begin no other
+        except BaseException:  # nobody reads on, or an error: begin no other
             pool.shutdown(cancel_futures=True)
             raise
     for done in tasks:

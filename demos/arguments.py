@@ -7,21 +7,25 @@ import shlex
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, which says of an option that it does not know which ones are near it."""
+    """argparse's, which says of an option that it does not know which ones are near it; none can be shortened."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, **options)
 
     def parse_args(self, args=None, namespace=None):
         namespace, strange = self.parse_known_args(args, namespace)
         if strange:
             names = {name.lstrip("-"): name for action in self._actions for name in action.option_strings}
-            word = strange[0].partition("=")[0].lstrip("-")
-            self.error(f"unrecognized arguments: {shlex.join(strange)}; "
-                       f"{near(word, names, f'{self.prog} --help lists the options')}")
+            word = strange[0].partition("=")[0]
+            advice = near(word.lstrip("-"), names, f"{self.prog} --help lists the options",
+                          alike=0.6 if word.startswith("-") else 0.8)  # a word that is no option may just be too much
+            self.error(f"unrecognized arguments: {shlex.join(strange)}; {advice}")
         return namespace
 
 
-def near(word, known, otherwise):
+def near(word, known, otherwise, alike=0.6):
     """What to say of a word that is not among {word: how it is written}: those near it, or otherwise this."""
-    found = difflib.get_close_matches(word, known)
+    found = difflib.get_close_matches(word, known, cutoff=alike)
     return f"near it: {', '.join(known[name] for name in found)}" if found else otherwise
 
 

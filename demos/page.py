@@ -171,7 +171,8 @@ def mark(held):
 def pair(key, value):
     """One of the other numbers that a demo wrote down; a long list of them stays in the file."""
     text = short(value)
-    return f"<dt>{escape(key.replace('_', ' '))}</dt> <dd>{text if len(text) <= 120 else '…'}</dd>"
+    length = len(re.sub("<[^>]*>", "", text))  # without the tags
+    return f"<dt>{escape(key.replace('_', ' '))}</dt> <dd>{text if length <= 120 else '…'}</dd>"
 
 
 def short(value):

@@ -162,7 +162,7 @@ class Run:
         """Train the model on the device; the history, as `training.fit` gives it.
 
         lr is a number or a schedule for Adam, where no other optimiser (or players) is given; epochs are
-        by default those asked for, and what is a word or two that are shown first; silent shows no progress,
+        by default those asked for, and what is said first; silent shows no progress,
         where it would be a line for each of many short trainings. The other options are those of `training.fit`.
         """
         if what:

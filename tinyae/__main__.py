@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import platform
 import sys
 
@@ -56,4 +57,10 @@ def check(xp, device):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()  # here, and not at the very end, where nothing could be caught
+    except BrokenPipeError:  # whoever read the report has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)

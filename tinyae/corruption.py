@@ -15,7 +15,7 @@ __all__ = ["gaussian", "masking", "masking_squares", "salt_and_pepper"]
 def gaussian(sigma):
     """x̃ = x + σ ε with ε ~ N(0, I). Raises ValueError for a negative sigma."""
     if not sigma >= 0:
-        raise ValueError(f"gaussian: sigma must not be negative, not {sigma}")
+        raise ValueError(f"gaussian: sigma must be at least 0, not {sigma}")
 
     def corrupt(x, rng):
         x = as_tensor(x)

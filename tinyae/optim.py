@@ -34,6 +34,9 @@ class NotFinite(FloatingPointError):
         super().__init__(message)
         self.index, self.gradient = index, gradient
 
+    def __reduce__(self):  # so that it can be sent from one process to another
+        return type(self), (*self.args, self.index, self.gradient)
+
 
 class Block(NamedTuple):
     """What an update works on at a time: a stretch of one parameter, and the same stretch of the rest."""

@@ -72,7 +72,7 @@ def jacobian(weight, method="exact", probes=1):
 
 def _penalty(name, weight, measure):
     if not weight >= 0:
-        raise ValueError(f"{name}: the weight must not be negative, not {weight}")
+        raise ValueError(f"{name}: the weight must be at least 0, not {weight}")
 
     def penalty(h, x, encoder, rng):
         return weight * measure(h, x, encoder, rng)

@@ -185,7 +185,7 @@ def _batches(arrays, size, device, orders=None):
 
 def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
     if epochs < 0 or batch_size < 1:
-        raise ValueError(f"fit: epochs must not be negative and batch_size at least 1, "
+        raise ValueError(f"fit: epochs must be at least 0 and batch_size at least 1, "
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("fit: resume needs the path of a checkpoint")

@@ -53,7 +53,7 @@ def judge(claim, apart):
     claim("gradient", "for squared error the gradient at the output is x̂ - x",
           "largest difference of an entry, relative to the largest entry:", apart[SQUARED], at_most=1e-12)
     claim("gradient.sigmoid", "and so it is for cross-entropy on a sigmoid",
-          "the same, the larger of the library's loss and the loss written out:",
+          "largest difference, relative to the largest entry, the larger of the library's loss and one written out:",
           worst((apart[LIBRARY], apart[WRITTEN_OUT])), at_most=1e-12)
 
 

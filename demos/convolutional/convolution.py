@@ -74,7 +74,7 @@ def judge(claim, wrong, tried, apart, share):
     claim("convt-adjoint", "it is the transpose of the convolution, ⟨conv x, y⟩ = ⟨x, convᵀ y⟩",
           "relative difference of the two sides:", apart, at_most=1e-12)
     claim("convt-adjoint.inverse", "and not its inverse, convᵀ(conv x) ≠ x",
-          "norm of what is left of x less the best multiple of convᵀ(conv x), relative to that of x:",
+          "norm of x less the best multiple of convᵀ(conv x), relative to that of x:",
           share, at_least=0.1)
 
 

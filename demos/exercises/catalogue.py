@@ -49,7 +49,7 @@ POINTERS = {
     "relu": ("relu",),
     "softmax": ("logsumexp", "softmax"),
     "bernoulli": ("softplus", "bernoulli_terms", "Bernoulli|bernoulli_nll"),
-    "dense": ("matrix_product", "add", "Dense"),
+    "dense": ("affine", "Dense"),
     "squared_error": ("mse",),
     "l1": ("losses.py:l1",),
     "gaussian_kl": ("gaussian_kl_terms", "Gaussian.kl|gaussian_kl"),

@@ -57,7 +57,7 @@ def kinds(x, labels, parity):
     """{kind: images} for the model of digits of that parity: known, each of the others, simple ones."""
     known = x[labels % 2 == parity]
     others = {str(digit): x[labels == digit] for digit in range(1 - parity, 10, 2)}
-    return {"known": known} | others | {"half-size": half_size(known), "blank": np.zeros_like(x[:1])}
+    return {"known": known} | others | {"half-size": shrunk(known), "blank": np.zeros_like(x[:1])}
 
 
 def trained(run, x, name):
@@ -83,7 +83,7 @@ def scores_of(run, model, known, images):
             BOTH_WAYS: {kind: abs(values - typical) for kind, values in found.items()}}, found
 
 
-def half_size(x):
+def shrunk(x):
     """The same in half the height and width, in the middle: a pixel is white where one of four was."""
     n, h, w, c = x.shape
     small = x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))

@@ -105,9 +105,9 @@ def judge(claim, results, numbers, pca_error):
           "share of the units that are active for a held-out digit, on average:",
           sparse["active_share"], at_most=0.1)
     claim("sparse-l1.fewer", "far fewer than are active without it",
-          "that share, relative to the one without the penalty:",
+          "share of the units that are active, relative to that without the penalty:",
           ratio(sparse["active_share"], plain["active_share"]), at_most=0.5)
-    claim("sparse-l1.which", "and which ones depends on the input",
+    claim("sparse-l1.which", "and which ones are active depends on the input",
           "overlap of the active units of two images of one digit, relative to that of two digits:",
           ratio(sparse["overlap_same"], sparse["overlap_different"]), at_least=1.5)
     claim("sparse-l1.used", "and it is not always the same few",

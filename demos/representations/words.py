@@ -122,7 +122,8 @@ def judge(claim, similarity, right):
     claim("local-vs-distributed", "one-hot words are all equally far apart; learned vectors carry similarity",
           "correlation of the learned vectors' cosines with those of the nouns' facts:", similarity, at_least=0.6)
     claim("local-vs-distributed.analogy", "and analogy",
-          "share of all analogies in the table for which a - b + c is nearest to d:", right["learned"], at_least=0.5)
+          "share of all analogies in the table whose d is nearest to a - b + c, of all words but these three:",
+          right["learned"], at_least=0.5)
 
 
 def draw_cosines(run, facts, cosines, similarity):

@@ -166,7 +166,7 @@ def judge(claim, planes, linear, silent, ends, truth):
     claim("vae-balance.clear", "with both, draws of the prior decode into digits",
           "share of clear digits among samples, relative to held-out digits:", both["clear"], at_least=0.5)
     claim("vae-balance.weight", "the weight decides which dimensions stay active",
-          "largest distance of a linear VAE's code variance from 1 - β / λ:", linear, at_most=0.1)
+          "largest distance of a linear VAE's code variance from 1 - β / λ, or 0 where that is negative:", linear, at_most=0.1)
     claim("vae-balance.silent", "with too large a weight none does", "largest variance of a code at β = 2 λ₁:",
           silent, at_most=ACTIVE)
     claim("vae-balance.code", "a weak decoder needs the code", "its KL term, in nats:", ends["weak decoder"]["kl"],

@@ -110,7 +110,7 @@ def draw_strips(run, spaces):
 
 def draw_steps(run, spaces):
     """How the change of the pictures is spread over the way."""
-    fig = figures.figure(7.5, 4.4, "The autoencoder makes more of the change in few steps than the VAE")
+    fig = figures.figure(7.5, 4.4, "How the change of the picture is spread over the way between two codes")
     axes = fig.subplots()
     for (name, space), colour in zip(spaces.items(), (6, 0)):
         axes.plot(WAY, np.append(0, np.cumsum(space["steps"].mean(axis=0))), color=figures.COLOURS[colour],

@@ -235,7 +235,7 @@ def judge(claim, bias, theory, ratios, samples, wiggling, shares):
     claim("reparameterise.vae", "in as many updates a VAE trained by the score function gets less far",
           "nats gained over the mean image, relative to those by the reparameterised gradient:",
           shares[SCORE], at_most=0.5)
-    claim("reparameterise.vae_baseline", "and so does one trained with a baseline",
+    claim("reparameterise.vae-baseline", "and so does one trained with a baseline",
           "nats gained over the mean image, relative to those by the reparameterised gradient:",
           shares[BASELINE], at_most=0.8)
     # In closed form about ½ over ½ w².

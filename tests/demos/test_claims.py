@@ -1,4 +1,4 @@
-"""The claims of all demos: each has a name of its own, which begins with that of a claim of the lectures (or of the engine)."""
+"""The claims of all demos: each has a name of its own, which begins with that of a lecture's claim."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ LECTURES = set("""
     contrastive invariance""".split())
 OTHERS = {"growth"}  # what the engine claims of itself
 
-ID = r"[a-z0-9-]+\.[a-z]+"
+ID = r"[a-z0-9-]+\.[a-z-]+"
 
 
 def claims():

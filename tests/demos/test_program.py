@@ -154,9 +154,9 @@ def test_one_demo(house, run, status):
     (["xyzzy"], "there is no demo 'xyzzy'; python -m demos lists them"),
     (["engine"], "engine is a chapter, run by: python -m demos all engine"),
     (["autoencoders.pca"], "there is no demo 'autoencoders.pca'"),
-    (["--quick", "pca"], "unrecognized arguments: --quick; python -m demos --help lists the options"),
+    (["--quick", "pca"], "what to run comes first, then its options; not: --quick pca"),
     (["--nmaes"], "unrecognized arguments: --nmaes; near it: --names"),
-    (["--names", "pca", "x y"], "what to run comes first, before pca 'x y'"),
+    (["--names", "pca", "x y"], "what to run comes first, then its options; not: --names pca 'x y'"),
     (["all", "pca"], "invalid choice: 'pca'"),
     (["all", "latent"], "invalid choice: 'latent'"),
     (["all", "--data", "cats"], "invalid choice: 'cats'"),
@@ -312,10 +312,27 @@ def test_jobs(ends, house, monkeypatch, tmp_path, capsys):
     assert [r["demo"] for r in said["demos"]] == ["deep", "pca", "graph"]  # in their order all the same
 
 
-def test_jobs_that_are_stopped(ends, house):
+def test_jobs_that_are_stopped(ends, house, capsys):
     module(house, "autoencoders", "deep", body="TIMED = True")
     status, commands = ends({"pca": 130, "graph": 130}, "--jobs", "2")
     assert status == 130 and "deep" not in [command[3] for command in commands]
+    assert "without --fresh" not in capsys.readouterr().out
+    ends({"pca": 130, "graph": 130}, "--jobs", "2", "--fresh")
+    assert "the same command without --fresh goes on" in capsys.readouterr().out
+
+
+def test_an_error_in_a_job_begins_no_other(ends, house, monkeypatch):
+    begun = []
+
+    def fail(demo, args, out, call):
+        begun.append(demo.name)
+        raise PermissionError(demo.name)
+    monkeypatch.setattr(program, "run_one", fail)
+    for i in range(20):
+        module(house, "autoencoders", f"more{i}")
+    with pytest.raises(PermissionError):
+        ends({}, "--jobs", "2")
+    assert len(begun) < 20
 
 
 def test_after_jobs_that_were_cancelled_nothing_is_begun(ends, house, monkeypatch, capsys):

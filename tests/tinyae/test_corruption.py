@@ -139,8 +139,8 @@ def test_gradient_passes_where_x_does():
 
 
 @pytest.mark.parametrize("make, says", [
-    (lambda: corruption.gaussian(-0.1), "sigma must not be negative, not -0.1"),
-    (lambda: corruption.gaussian(float("nan")), "sigma must not be negative, not nan"),
+    (lambda: corruption.gaussian(-0.1), "sigma must be at least 0, not -0.1"),
+    (lambda: corruption.gaussian(float("nan")), "sigma must be at least 0, not nan"),
     (lambda: corruption.masking(1.5), r"masking: fraction must be in \[0, 1\], not 1.5"),
     (lambda: corruption.masking(-0.5), r"masking: fraction must be in \[0, 1\], not -0.5"),
     (lambda: corruption.salt_and_pepper(25), r"salt_and_pepper: fraction must be in \[0, 1\], not 25"),

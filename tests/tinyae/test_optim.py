@@ -1,6 +1,7 @@
 """SGD and Adam against loops written out, and what they refuse."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -423,3 +424,8 @@ def test_a_gradient_after_the_step_of_a_loss_from_before_it_is_an_error(make):
     optimizer.step(grad(loss, [w]))
     with pytest.raises(RuntimeError, match="power was computed with a Tensor of shape .* changed in place"):
         grad(loss, [w])
+
+
+def test_not_finite_can_be_sent_to_another_process():
+    error = pickle.loads(pickle.dumps(optim.NotFinite("too large", 3, True)))
+    assert (str(error), error.index, error.gradient) == ("too large", 3, True)

@@ -124,12 +124,12 @@ def test_a_penalty_is_its_loss_with_a_weight(penalty, loss, code):
     (lambda: losses.sparsity_kl(Tensor(H), 0.1), r"expected a code in \[0, 1\], got means of its units from -"),
     (lambda: losses.sparsity_kl(Tensor(ACTIVE + 1), 0.1), "got means of its units from 1"),
     (lambda: penalties.sparsity_kl(2, 1.0), "rho must lie between 0 and 1, not 2"),
-    (lambda: penalties.l1(-1), "l1: the weight must not be negative, not -1"),
-    (lambda: penalties.l2(-1), "l2: the weight must not be negative"),
-    (lambda: penalties.jacobian(-1), "jacobian: the weight must not be negative"),
+    (lambda: penalties.l1(-1), "l1: the weight must be at least 0, not -1"),
+    (lambda: penalties.l2(-1), "l2: the weight must be at least 0"),
+    (lambda: penalties.jacobian(-1), "jacobian: the weight must be at least 0"),
     (lambda: penalties.jacobian(1, "guess"), "jacobian: method must be one of .*'exact'.* not 'guess'"),
     (lambda: penalties.jacobian(1, "stochastic", probes=0), "probes at least 1, not 'stochastic' and 0"),
-    (lambda: penalties.l1(float("nan")), "l1: the weight must not be negative, not nan"),
+    (lambda: penalties.l1(float("nan")), "l1: the weight must be at least 0, not nan"),
 ])
 def test_bad_arguments(call, says):
     with pytest.raises(ValueError, match=says):

@@ -903,7 +903,7 @@ def test_bad_data():
     ({"examples": (TRAIN, TRAIN.astype(np.float64))}, r"train\[1\] is float64 and the model float32"),
     ({"held_out": HELD_OUT.astype(np.float64)}, "held_out is float64 and the model float32"),
     ({"held_out": [[0.5] * 6]}, "held_out must be .* not list"),
-    ({"epochs": -1}, "epochs must not be negative"),
+    ({"epochs": -1}, "epochs must be at least 0"),
     ({"batch_size": 0}, "batch_size at least 1"),
     ({"resume": True}, "resume needs the path of a checkpoint"),
 ])

@@ -64,7 +64,7 @@ def _spiral(n, rng):
 
 def _sample(points, coordinates, rng, noise):
     if not noise >= 0:
-        raise ValueError(f"noise must not be negative, not {noise}")
+        raise ValueError(f"the noise must be at least 0, not {noise}")
     points = np.stack(points, axis=1)
     points = points + noise * rng.standard_normal(points.shape)
     return points.astype(np.float32), np.stack(coordinates, axis=1).astype(np.float32)

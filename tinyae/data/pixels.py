@@ -18,9 +18,9 @@ def black_and_white(images, rng):
 def half_size(images):
     """Images (N, H, W, C) at half their height and width: the means of 2 × 2 pixels.
 
-    Raises ValueError where a side is odd.
+    Raises ValueError for another shape, and where a side is odd.
     """
+    if images.ndim != 4 or images.shape[1] % 2 or images.shape[2] % 2:
+        raise ValueError(f"half_size: expected images (N, H, W, C) of even height and width, got {images.shape}")
     n, h, w, c = images.shape
-    if h % 2 or w % 2:
-        raise ValueError(f"half_size: expected images of even height and width, got {h} × {w}")
     return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))

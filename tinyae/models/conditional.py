@@ -9,7 +9,7 @@ The prior does not depend on y: to order an x with that y, draw any z and decode
 """
 
 from .. import nn, ops
-from ..autodiff import Tensor, as_tensor
+from ..autodiff import as_tensor
 from .vae import VariationalAutoencoder
 
 
@@ -40,9 +40,7 @@ class ConditionalVariationalAutoencoder(nn.Module):
 
         y is taken in the model's precision, whatever its own.
         """
-        y, dtype = as_tensor(y), self.parameters()[0].dtype
-        if y.dtype != dtype and not y.requires_grad:  # integers or booleans, or float64 as np.eye(K) has it
-            y = Tensor(y.data.astype(dtype))
+        y = ops.astype(as_tensor(y), dtype=self.parameters()[0].dtype)  # yes and no, or np.eye's float64
         networks = Beside(self.encoder, y), Beside(self.decoder, y)
         return VariationalAutoencoder(*networks, self.latent, **self.options)
 

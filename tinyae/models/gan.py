@@ -32,7 +32,7 @@ class GenerativeAdversarialNetwork(nn.Module):
 
     def __init__(self, generator, discriminator, latent, *, saturating=False, r1=0.0):
         if latent < 1 or not r1 >= 0:
-            raise ValueError("GenerativeAdversarialNetwork: latent must be at least 1 and r1 not negative, "
+            raise ValueError("GenerativeAdversarialNetwork: latent must be at least 1 and r1 at least 0, "
                              f"not {latent} and {r1}")
         self.generator, self.discriminator, self.latent = generator, discriminator, latent
         self.saturating, self.r1 = saturating, r1

@@ -40,7 +40,7 @@ class RestrictedBoltzmannMachine(nn.Module):
 
     def __init__(self, visible, hidden, *, steps=1, chains=0, rng):
         if steps < 1 or chains < 0:
-            raise ValueError("RestrictedBoltzmannMachine: steps must be at least 1 and chains not negative, "
+            raise ValueError("RestrictedBoltzmannMachine: steps must be at least 1 and chains at least 0, "
                              f"not {steps} and {chains}")
         weight = 0.01 * rng.standard_normal((visible, hidden), dtype=np.float32)
         self.weight = Tensor(weight, requires_grad=True)

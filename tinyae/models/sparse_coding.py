@@ -29,7 +29,7 @@ class PredictiveSparseDecomposition(nn.Module):
 
     def __init__(self, encoder, size, atoms, sparsity, *, steps=50, rng):
         if not sparsity >= 0 or steps < 1:
-            raise ValueError("PredictiveSparseDecomposition: sparsity must not be negative and steps at least 1, "
+            raise ValueError("PredictiveSparseDecomposition: sparsity must be at least 0 and steps at least 1, "
                              f"not {sparsity} and {steps}")
         self.encoder, self.sparsity, self.steps = encoder, float(sparsity), steps
         directions = rng.standard_normal((atoms, size), dtype=np.float32) / math.sqrt(size)

@@ -47,7 +47,7 @@ class VariationalAutoencoder(nn.Module):
 
     def __init__(self, encoder, decoder, latent, *, likelihood=Bernoulli, beta=1.0, samples=1):
         if samples < 1 or not beta >= 0:
-            raise ValueError(f"{type(self).__name__}: samples must be at least 1 and beta not negative, "
+            raise ValueError(f"{type(self).__name__}: samples must be at least 1 and beta at least 0, "
                              f"not {samples} and {beta}")
         self.encoder, self.decoder, self.latent = encoder, decoder, latent
         self.likelihood, self.beta, self.samples = likelihood, beta, samples

@@ -14,13 +14,13 @@ def test_quick_run(run_quick):
         "outlier", "outlier.error", "outlier.one", "outlier.small", "outlier.blank", "outlier.typical"]
 
 
-def test_half_size_is_the_drawing_in_the_middle():
+def test_shrunk_is_the_drawing_in_the_middle():
     x = np.zeros((2, 28, 28, 1), np.float32)
     x[0, 4, 6] = x[1, 27, 27] = 1
-    small = outliers.half_size(x)
+    small = outliers.shrunk(x)
     assert small.shape == x.shape and small.sum() == 2
     assert small[0, 7 + 2, 7 + 3] == small[1, 20, 20] == 1
-    assert outliers.half_size(np.ones((1, 30, 26, 1))).shape == (1, 30, 26, 1)  # halves that are odd
+    assert outliers.shrunk(np.ones((1, 30, 26, 1))).shape == (1, 30, 26, 1)  # halves that are odd
 
 
 def test_the_scores_of_a_model_that_is_known(a_run):

@@ -10,7 +10,8 @@ from tinyae import Tensor, ops
 def test_quick_run(run_quick):
     metrics, names = run_quick(hashing)
     assert names == {"codes.png", "found.png", "time.png", "metrics.json"}
-    assert [c["id"] for c in metrics["claims"]] == ["hashing", "hashing.binary", "hashing.time"]
+    assert [c["id"] for c in metrics["claims"]] == [
+        "hashing", "hashing.binary", "hashing.table", "hashing.time"]
 
 
 def test_noise_in_training_only():
@@ -49,6 +50,7 @@ def test_what_queries_find():
     found = hashing.look_at(known, np.array([0, nobody], np.uint32), labels, np.array([0, 0]))
     assert found["precision"] == pytest.approx(0.75 / 2) and found["nothing"] == 0.5 and found["items"] == 10
     assert found["precision_of_ten"] == 1  # of those that tie, the first
+    assert found["as_scan"] == 1
 
 
 def test_time_is_measured(a_run):
@@ -61,10 +63,11 @@ def test_time_is_measured(a_run):
     ({}, set()),
     ({"precision": {"noise before the sigmoid": 0.5, "random hyperplanes": 0.45}}, {"hashing"}),
     ({"binary": 0.4}, {"hashing.binary"}),
+    ({"as_scan": 0.999}, {"hashing.table"}),
     ({"seconds": {100: {"table": 1.0, "scan": 1.0}, 900: {"table": 4.0, "scan": 9.0}}}, {"hashing.time"}),
     ({"seconds": {100: {"table": 1.0, "scan": 1.0}, 900: {"table": 0.0, "scan": 9.0}}}, {"hashing.time"}),
 ])
 def test_each_claim_can_fail(judged, change, missed):
-    right = {"precision": {"noise before the sigmoid": 0.8, "random hyperplanes": 0.2}, "binary": 0.95,
+    right = {"precision": {"noise before the sigmoid": 0.8, "random hyperplanes": 0.2}, "binary": 0.95, "as_scan": 1.0,
              "seconds": {100: {"table": 1.0, "scan": 1.0}, 900: {"table": 2.0, "scan": 9.0}}}
     assert {id for id, held in judged(hashing.judge, **(right | change)).items() if not held} == missed

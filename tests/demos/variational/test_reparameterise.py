@@ -18,7 +18,7 @@ def test_quick_run(run_quick):
     assert names == {"variance.png", "training.png", "metrics.json"}
     assert [c["id"] for c in metrics["claims"]] == [
         "reparameterise", "reparameterise.theory", "reparameterise.variance", "reparameterise.baseline",
-        "reparameterise.samples", "reparameterise.vae", "reparameterise.vae_baseline", "reparameterise.limit"]
+        "reparameterise.samples", "reparameterise.vae", "reparameterise.vae-baseline", "reparameterise.limit"]
     measured = metrics["measured"]
     assert set(measured["learning_rates"].values()) <= set(demo.RATES)
     assert measured["bias"] < 5 and all(s > 0 for s in measured["seconds_per_update"].values())
@@ -121,7 +121,7 @@ def test_departure_and_ratios_see_other_numbers():
     ({"ratios": RIGHT["ratios"] | {demo.BASELINE: 1.0}}, {"reparameterise.baseline"}),
     ({"samples": 0.1}, {"reparameterise.samples"}),
     ({"shares": RIGHT["shares"] | {demo.SCORE: 1.0}}, {"reparameterise.vae"}),
-    ({"shares": RIGHT["shares"] | {demo.BASELINE: 1.0}}, {"reparameterise.vae_baseline"}),
+    ({"shares": RIGHT["shares"] | {demo.BASELINE: 1.0}}, {"reparameterise.vae-baseline"}),
     ({"wiggling": 1.0}, {"reparameterise.limit"}),
 ])
 def test_each_claim_can_fail(judged, change, missed):

@@ -103,7 +103,7 @@ def test_the_line_is_the_first_principal_component():
 
 @each
 def test_bad_arguments(name):
-    with pytest.raises(ValueError, match="noise must not be negative, not -0.1"):
+    with pytest.raises(ValueError, match="the noise must be at least 0, not -0.1"):
         make(name, noise=-0.1)
     with pytest.raises(ValueError):
         make(name, n=-1)

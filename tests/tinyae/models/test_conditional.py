@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyae import Tensor, data, distributions, gradcheck, models, nn, no_grad, ops, optim, training
+from tinyae import Tensor, data, distributions, grad, gradcheck, models, nn, no_grad, ops, optim, training
 
 SHAPE, KINDS, LATENT = (4, 4, 1), 3, 2
 
@@ -65,6 +65,13 @@ def test_y_is_taken_in_the_precision_of_the_model(dtype):
     whole = model.loss(Tensor(x), Tensor(y.astype(dtype)), rng())[0]
     assert whole.dtype == np.float32 and whole.item() == model.loss(Tensor(x), Tensor(y), rng())[0].item()
     assert model.sample(y.astype(dtype), rng()).dtype == np.float32
+
+
+def test_a_y_of_another_precision_has_its_gradient():
+    model, (x, y) = dense(), examples()
+    wide = Tensor(y.astype(np.float64), requires_grad=True)
+    loss = model.loss(Tensor(x), wide, rng())[0]
+    assert loss.dtype == np.float32 and grad(loss, wide).dtype == np.float64
 
 
 def test_what_does_not_fit_is_refused():

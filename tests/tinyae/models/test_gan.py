@@ -101,7 +101,7 @@ def test_gradient_check(player):
 @pytest.mark.parametrize("options", [{"latent": 0}, {"r1": -1}, {"r1": math.nan}])
 def test_bad_options(options):
     model = gan()
-    with pytest.raises(ValueError, match="latent must be at least 1 and r1 not negative"):
+    with pytest.raises(ValueError, match="latent must be at least 1 and r1 at least 0"):
         models.GenerativeAdversarialNetwork(model.generator, model.discriminator, **{"latent": 3, **options})
 
 

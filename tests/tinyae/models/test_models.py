@@ -91,7 +91,7 @@ def test_more_samples():
 
 @pytest.mark.parametrize("options", [{"samples": 0}, {"beta": -1}])
 def test_bad_options(options):
-    with pytest.raises(ValueError, match="samples must be at least 1 and beta not negative"):
+    with pytest.raises(ValueError, match="samples must be at least 1 and beta at least 0"):
         vae(**options)
 
 

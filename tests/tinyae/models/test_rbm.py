@@ -150,5 +150,5 @@ def test_chains_go_on_in_training_alone_and_are_saved():
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"chains": -1}])
 def test_bad_options(options):
-    with pytest.raises(ValueError, match="steps must be at least 1 and chains not negative"):
+    with pytest.raises(ValueError, match="steps must be at least 1 and chains at least 0"):
         machine(**options)

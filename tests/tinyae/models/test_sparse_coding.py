@@ -159,7 +159,7 @@ def test_training_finds_a_dictionary_and_predicts_the_code():
 
 @pytest.mark.parametrize("options", [{"sparsity": -1}, {"steps": 0}])
 def test_bad_arguments(options):
-    with pytest.raises(ValueError, match="sparsity must not be negative and steps at least 1"):
+    with pytest.raises(ValueError, match="sparsity must be at least 0 and steps at least 1"):
         model(**options)
 
 
