@@ -217,16 +217,27 @@ def run_one(demo, args, out, call):
     call runs its command and gives the exit status.
     """
     metrics, started = out / demo.name / "metrics.json", time.monotonic()
-    metrics.unlink(missing_ok=True)  # of an earlier run: it must not pass for this one's
+    before = stamp(metrics)  # of an earlier run: it is kept where this one fails, and must not pass for this one's
     status = call([sys.executable, "-m", "demos", demo.name, *options(demo, args)])
     seconds = round(time.monotonic() - started, 1)
     result = {"demo": demo.name, "status": status, "seconds": seconds, "claims": []}
     try:
+        if stamp(metrics) == before:
+            raise FileNotFoundError(f"it wrote no {metrics}")
         result["claims"] = read(metrics)["claims"]
     except (OSError, ValueError) as error:
         if status in (0, 1):  # a traceback, too, ends with status 1
             result.update(status=2, error=str(error))
     return result
+
+
+def stamp(file):
+    """What changes whenever the file is replaced; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def call(command):
