@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 def near(word, known, otherwise, alike=0.6):
     """What to say of a word that is not among {word: how it is written}: those near it, or otherwise this."""
-    found = difflib.get_close_matches(word, known, cutoff=alike)
+    found = difflib.get_close_matches(word.lower(), known, cutoff=alike)
     return f"near it: {', '.join(known[name] for name in found)}" if found else otherwise
 
 

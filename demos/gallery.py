@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 
 from demos.catalogue import CHAPTERS, catalogue
-from demos.results import number, read, write_text
+from demos.results import asked, number, read, write_text
 from tinyae.files import write_whole
 
 FOLDER = Path(__file__).parent
@@ -96,8 +96,9 @@ def entry(metrics, picture, title):
              f"[![{picture['alt']}](pictures/gallery/{name}.png)]({source})", ""]
     if metrics["claims"]:
         claim = metrics["claims"][0]
-        lines += [f"{sentence(claim['says'])}. Measured: {claim['measured'].rstrip(':')}: "
-                  f"{number(claim['value'])}{'' if claim['held'] else ' (did not hold)'}.", ""]
+        says = f"{sentence(claim['says'])}."
+        lines += [f"{says} " * (says != title) + f"Measured: {claim['measured'].rstrip(':')}: {number(claim['value'])} "
+                  f"(asked: {asked(claim)}{'' if claim['held'] else '; did not hold'}).", ""]
     return [*lines, f"`python -m demos {name}`"]
 
 

@@ -60,7 +60,7 @@ def test_what_it_says_of_each_demo(out, capsys):
     one = text[first:second]
     assert "### one\n\nWhat one shows." in one and "two" not in one
     assert "[![first of one](pictures/gallery/one.png)](autoencoders/one.py)" in one
-    assert "It is never negative. Measured: the least of 1000: 0.00012." in one
+    assert "It is never negative. Measured: the least of 1000: 0.00012 (asked: at least 0)." in one
     assert "`python -m demos two`" in text[second:]
 
 
@@ -100,7 +100,7 @@ def test_only_full_runs_on_their_own_data(out):
     with pytest.raises(ValueError, match="two was run in .* on mnist"):
         gallery.write(out)
     put(out, DEMOS["two"], claims=[{**CLAIM, "held": False}])
-    assert "0.00012 (did not hold)." in gallery.write(out).read_text(encoding="utf-8")
+    assert "0.00012 (asked: at least 0; did not hold)." in gallery.write(out).read_text(encoding="utf-8")
 
 
 def test_pictures_of_demos_that_are_gone_go(out):
