@@ -66,7 +66,7 @@ def draw(run, curves, worst):
     """Held-out squared error against mean ‖∂f/∂x‖², a point for each λ."""
     first, last = curves[TIED][0], curves[TIED][-1]
     fig = figures.figure(8.5, 5.4, f"From λ = {WEIGHTS[0]:g} to {WEIGHTS[-1]:g} the code gets "
-                         f"{first['sensitivity'] / last['sensitivity']:.0f} times less sensitive,\n"
+                         f"{first['sensitivity'] / last['sensitivity']:,.0f} times less sensitive,\n"
                          f"and the error {last['squared_error'] / first['squared_error']:.1f} times as large")
     axes = fig.subplots()
     largest = max(point["decoder_to_encoder"] for point in curves[OWN])
