@@ -14,7 +14,6 @@ from tinyae import distributions, models, optim
 
 LECTURES = "L5"
 TIMED = True
-TIMED = True
 DATA = ("strokes", "mnist")
 EPOCHS = {"all": 5}
 CHANNELS = (32, 64)
