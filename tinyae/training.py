@@ -16,6 +16,7 @@ beginning with a look at every step, to find the one where it happened.
 """
 
 import math
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -47,7 +48,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
                 labels, for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
                 of batch_size (the last may be smaller). Of an np.memmap only the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
-    checkpoint  a path: after each epoch the whole state of the run is saved there
+    checkpoint  a path: after each epoch the whole state of the run is saved there. What is there already is
+                not overwritten, but for resume=True
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
     settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...), as
                 they must the number of examples, batch_size and, if a rate is a schedule, epochs
@@ -57,7 +59,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     with the losses in nats per example, by term and together as "loss"; of several players, each one's
     loss under its name, and no "loss".
 
-    Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
+    Raises ValueError for unusable arguments or a checkpoint of another run; FileExistsError for a
+    checkpoint that is there and not to be resumed; Interrupted on Ctrl-C;
     FloatingPointError that names the epoch, the step and the operation where the loss or a gradient
     stopped being finite, before it could reach the parameters.
     """
@@ -189,6 +192,9 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("fit: resume needs the path of a checkpoint")
+    if checkpoint is not None and not resume and os.path.exists(checkpoint):
+        raise FileExistsError(f"fit: {checkpoint} is there already: resume=True goes on from it; to begin anew, "
+                              "remove the file")
     check_rng(rng, "fit")
 
 

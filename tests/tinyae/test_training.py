@@ -654,6 +654,17 @@ def test_a_checkpoint_of_something_else(tmp_path, meta):
         train(setup(), checkpoint=tmp_path / "c", resume=True)
 
 
+def test_a_checkpoint_is_not_overwritten(tmp_path):
+    history = train(setup(), 2, checkpoint=tmp_path / "c")
+    run, file = setup(), (tmp_path / "c").read_bytes()
+    before = state(run)
+    with pytest.raises(FileExistsError, match="c is there already: resume=True goes on from it"):
+        train(run, 3, checkpoint=tmp_path / "c")
+    assert state(run) == before and (tmp_path / "c").read_bytes() == file
+    (tmp_path / "c").unlink()
+    assert timeless(train(run, 2, checkpoint=tmp_path / "c")) == timeless(history)
+
+
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint at"):
         train(setup(), checkpoint=tmp_path / "c", resume=True)
@@ -776,7 +787,7 @@ def handler():
 @pytest.mark.parametrize("at, where, advice", [
     (3, "stopped in epoch 1 after step 3",
      "no epoch of this run was complete, so it has written no checkpoint: start"),
-    (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume the run to go on from there"),
+    (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume=True goes on from there"),
     (10, "stopped in epoch 2 after step 5", "c holds epoch 1"),
 ])
 @pytest.mark.parametrize("saved", [True, False])
