@@ -29,7 +29,7 @@ class Player:
     def check_arrays(self, arrays, name):
         """Raise ValueError, which names the arrays, unless so many of them and an rng are what the loss takes."""
         try:
-            signature = inspect.signature(self.loss)
+            signature = inspect.signature(self.loss, follow_wrapped=False)
         except (TypeError, ValueError):  # a callable that does not tell
             return
         rng = object()
