@@ -13,6 +13,7 @@ import json
 import math
 import os
 import zipfile
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def save(path, arrays, meta=None):
 
     At every moment path holds either the old checkpoint or the new one, whole (see `write_whole`).
     """
+    if not isinstance(arrays, Mapping):
+        raise TypeError("checkpoint.save: arrays must be a dict of arrays by name, such as model.state_dict(), not "
+                        f"{type(arrays).__name__}")
     arrays, meta = {name: np.asarray(array) for name, array in arrays.items()}, as_saved(meta)
     for name, array in arrays.items():
         if array.dtype.hasobject:

@@ -93,8 +93,9 @@ def check_labels(name, logits, labels):
     """Refuse what is no batch of logits (N, K) with a label in [0, K) for each of the N."""
     labels = Tensor(labels).data
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        advice = "; one-hot rows? use .argmax(axis=1)" if logits.ndim == 2 and labels.shape == logits.shape else ""
         raise ValueError(f"{name}: expected logits (N, K) and labels (N,), "
-                         f"got {logits.shape} and {labels.shape}")
+                         f"got {logits.shape} and {labels.shape}{advice}")
     check_batch(name, logits)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"{name}: labels must be integers, not {labels.dtype}")

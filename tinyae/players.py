@@ -8,6 +8,8 @@ players, each with parameters and a loss of its own:
 updates them in turn by `model.discriminator_loss(x, rng)` and `model.generator_loss(x, rng)`.
 """
 
+import inspect
+
 from .autodiff import Tensor, is_recording
 from .backend import array_module, to_device
 from .optim import Optimizer
@@ -24,6 +26,25 @@ class Player:
             raise TypeError(f"{type(model).__name__} needs a method {self.method}(x, rng) to be trained, "
                             "which returns the loss and a dict of its terms")
 
+    def check_arrays(self, arrays, name):
+        """Raise ValueError, which names the arrays, unless so many of them and an rng are what the loss takes."""
+        try:
+            signature = inspect.signature(self.loss, follow_wrapped=False)
+        except (TypeError, ValueError):  # a callable that does not tell
+            return
+        rng = object()
+        try:
+            given = signature.bind(*arrays, rng).arguments
+            # With an array too few for loss(x, y, rng=None), the rng would be taken for y.
+            fits = "rng" not in signature.parameters or not any(
+                value is rng and parameter != "rng" for parameter, value in given.items())
+        except TypeError:
+            fits = False
+        if not fits:
+            came = f"a tuple of {len(arrays)} arrays" if len(arrays) > 1 else "one array"
+            raise ValueError(f"{name} must be the arrays that {self.method}{signature} takes before the rng, in a "
+                             f"tuple such as (x, y) where there are several, not {came}")
+
     def evaluate(self, batch, rng):
         """The loss of a batch and its terms by name, Tensors of one element."""
         result = self.loss(*batch, rng)
@@ -31,7 +52,7 @@ class Player:
         numbers = [result[0], *result[1].values()] if pair else []
         if not pair or not all(isinstance(t, Tensor) and t.size == 1 for t in numbers):
             raise TypeError(f"{self.method} must return (loss, terms), a Tensor of one element and a dict of "
-                            f"such Tensors by name, which may be empty; it returned {_kind(result)}")
+                            f"such Tensors by name, which may be empty; it returned {kind_of(result)}")
         if is_recording() and not result[0].requires_grad:
             raise ValueError(f"{self.method} returned a loss that was not computed from any parameter, so "
                              "that there is nothing to minimise")
@@ -55,7 +76,7 @@ def _players(model, optimizer):
     if not isinstance(optimizer, dict) or not optimizer or not all(
             isinstance(name, str) and isinstance(o, Optimizer) for name, o in optimizer.items()):
         raise TypeError("optimizer must be an optimiser such as optim.Adam(model.parameters()), or a dict of "
-                        f"one for each player by its name, not {optimizer!r}")
+                        f"one for each player by its name, not {kind_of(optimizer)}")
     if "loss" in optimizer:
         raise ValueError('a player cannot be called "loss": its loss would be model.loss_loss')
     kinds = {f"{o.flat.dtype} on the {o.params[0].device}" for o in optimizer.values()}
@@ -64,13 +85,15 @@ def _players(model, optimizer):
     return [Player(model, name, o) for name, o in optimizer.items()]
 
 
-def _kind(x):
-    """What a value is, in words: types, and shapes of Tensors."""
+def kind_of(x):
+    """What a value is, in words: types, and shapes of Tensors and arrays."""
     if isinstance(x, tuple):
-        return "(" + ", ".join(map(_kind, x)) + ")"
+        return "(" + ", ".join(map(kind_of, x)) + ")"
     if isinstance(x, dict):
-        return "{" + ", ".join(f"{name!r}: {_kind(value)}" for name, value in x.items()) + "}"
-    return f"a Tensor of shape {x.shape}" if isinstance(x, Tensor) else type(x).__name__
+        return "{" + ", ".join(f"{name!r}: {kind_of(value)}" for name, value in x.items()) + "}"
+    if isinstance(x, Tensor):
+        return f"a Tensor of shape {x.shape}"
+    return f"{x.dtype} of shape {x.shape}" if hasattr(x, "dtype") else type(x).__name__
 
 
 class Losses:

@@ -36,8 +36,9 @@ def entry(module, name):
     value = getattr(module, name)
     if not callable(value):
         return f"- `{name} = {value!r}`\n"
-    mark = "**" if value in vars(tinyae).values() else ""
-    lines = f"- {mark}`{name}{signature(value)}`{mark}: {summary(value)}\n"
+    own = next((own for own in tinyae.__all__ if getattr(tinyae, own) is value), None)
+    mark, alias = ("**", "") if own == name else ("", f", **`tinyae.{own}`**" if own else "")
+    lines = f"- {mark}`{name}{signature(value)}`{mark}{alias}: {summary(value)}\n"
     for member, function in vars(value).items() if inspect.isclass(value) else ():
         named = callable(function) or isinstance(function, property)  # a value has the docstring of its type
         if named and not member.startswith("_") and inspect.getdoc(function):

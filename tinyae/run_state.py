@@ -137,7 +137,7 @@ class Run:
         if not self.history:
             return Interrupted(where, "no epoch of this run was complete, so it has written no checkpoint: "
                                       "start afresh")
-        return Interrupted(where, f"{self.path} holds epoch {len(self.history)}: resume the run to go on from there",
+        return Interrupted(where, f"{self.path} holds epoch {len(self.history)}: resume=True goes on from there",
                            resumable=True)
 
 

@@ -1,8 +1,13 @@
 """States: dicts of named arrays, as `state_dict` gives them and `load_state_dict` takes them."""
 
+from collections.abc import Mapping
+
 
 def kinds(state):
     """{name: (dtype, shape)} of the arrays or Tensors in a state."""
+    if not isinstance(state, Mapping):
+        raise TypeError("load_state_dict: expected a dict of arrays by name, such as the first of "
+                        f"arrays, meta = checkpoint.load(path), got {type(state).__name__}")
     return {name: (array.dtype, array.shape) for name, array in state.items()}
 
 

@@ -16,6 +16,7 @@ beginning with a look at every step, to find the one where it happened.
 """
 
 import math
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from .backend import check_rng, device_of, keep_freed_memory, place, random_gene
 from .interrupt import Interrupted, interrupt_flag
 from .nn import Embedding
 from .optim import NotFinite
-from .players import Losses, Player, players_of
+from .players import Losses, Player, kind_of, players_of
 from .progress import Progress
 from .run_state import Run
 
@@ -47,7 +48,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
                 labels, for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
                 of batch_size (the last may be smaller). Of an np.memmap only the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
-    checkpoint  a path: after each epoch the whole state of the run is saved there
+    checkpoint  a path: after each epoch the whole state of the run is saved there. What is there already is
+                not overwritten, but for resume=True
     resume      go on from that checkpoint; the run ends with the same bits as one never stopped
     settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...), as
                 they must the number of examples, batch_size and, if a rate is a schedule, epochs
@@ -57,15 +59,16 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     with the losses in nats per example, by term and together as "loss"; of several players, each one's
     loss under its name, and no "loss".
 
-    Raises ValueError for unusable arguments or a checkpoint of another run; Interrupted on Ctrl-C;
+    Raises ValueError for unusable arguments or a checkpoint of another run; FileExistsError for a
+    checkpoint that is there and not to be resumed; Interrupted on Ctrl-C;
     FloatingPointError that names the epoch, the step and the operation where the loss or a gradient
     stopped being finite, before it could reach the parameters.
     """
     players = players_of(model, optimizer)
     _check_arguments(epochs, batch_size, rng, checkpoint, resume)
     like = players[0].optimizer.params[0]
-    train = _examples(model, train, "train", like)
-    held_out = None if held_out is None else _examples(model, held_out, "held_out", like)
+    train = _examples(model, players, train, "train", like)
+    held_out = None if held_out is None else _examples(model, players, held_out, "held_out", like)
     settings = {**(settings or {}), "batch_size": batch_size, "examples": len(train[0])}
     run = Run(model, players, rng, checkpoint, settings, epochs)
     run.load() if resume else run.begin()
@@ -160,7 +163,7 @@ def evaluate(model, examples, rng, batch_size=500, players=None):
     """
     like = model.parameters()[0]
     chosen = [Player(model, name) for name in players or ["loss"]]
-    return _evaluate(model, chosen, _examples(model, examples, "examples", like), rng, batch_size)
+    return _evaluate(model, chosen, _examples(model, chosen, examples, "examples", like), rng, batch_size)
 
 
 def _evaluate(model, players, examples, rng, batch_size):
@@ -189,10 +192,13 @@ def _check_arguments(epochs, batch_size, rng, checkpoint, resume):
                          f"not {epochs} and {batch_size}")
     if resume and checkpoint is None:
         raise ValueError("fit: resume needs the path of a checkpoint")
+    if checkpoint is not None and not resume and os.path.exists(checkpoint):
+        raise FileExistsError(f"fit: {checkpoint} is there already: resume=True goes on from it; to begin anew, "
+                              "remove the file")
     check_rng(rng, "fit")
 
 
-def _examples(model, given, name, like):
+def _examples(model, players, given, name, like):
     """The array or arrays as a tuple, checked, and on the device of the parameter `like` if they fit."""
     arrays = given if isinstance(given, tuple) else (given,)
     if not arrays:
@@ -205,6 +211,8 @@ def _examples(model, given, name, like):
     if len({len(array) for array in arrays}) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"the arrays of {name} must share their first axis, but have the shapes {shapes}")
+    for player in players:
+        player.check_arrays(arrays, name)
     model.check_examples(*(array[:1000] for array in arrays))
     # Of a file mapped into memory, only the batches are read.
     return tuple(np.asarray(a) if isinstance(a, np.memmap) else place(a, like.device) for a in arrays)
@@ -217,9 +225,13 @@ EXPECTED = {"f": "a floating-point array", "fi": "an array of floats or indices"
 
 def _check_array(array, name, kinds, like):
     """Raise ValueError unless it is an array of one of the kinds, in the precision of the parameter `like`."""
+    if isinstance(array, Tensor):
+        raise ValueError(f"{name} must be {EXPECTED[kinds]}, not {kind_of(array)}: give its array, .data")
     if not hasattr(array, "dtype") or array.ndim < 1 or not len(array) or array.dtype.kind not in kinds:
-        came = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else type(array).__name__
-        raise ValueError(f"{name} must be {EXPECTED[kinds]} of at least one example, not {came}")
+        pixels = getattr(array, "dtype", None) == np.uint8 and "u" not in kinds
+        advice = f"; pixels from 0 to 255 are to be scaled: x.astype(np.{like.dtype}) / 255" if pixels else ""
+        raise ValueError(f"{name} must be {EXPECTED[kinds]} of at least one example, not {kind_of(array)}{advice}")
     if array.dtype.kind == "f" and array.dtype.itemsize > like.dtype.itemsize:
+        labels = ", or labels with .astype(np.int64)" if "b" in kinds else ""
         raise ValueError(f"{name} is {array.dtype} and the model {like.dtype}, which would compute in "
-                         f"{array.dtype} from there on: cast it with .astype(np.{like.dtype})")
+                         f"{array.dtype} from there on: cast it with .astype(np.{like.dtype}){labels}")

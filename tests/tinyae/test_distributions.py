@@ -557,6 +557,7 @@ def test_the_other_of_a_divergence_must_fit(kind, wanted):
     (LOGITS, np.array([0, 1, 2]), r"expected logits \(N, K\) and labels \(N,\), got \(4, 5\) and \(3,\)"),
     (LOGITS, np.array([[0], [1], [2], [3]]), r"labels \(N,\), got \(4, 5\) and \(4, 1\)"),
     (LOGITS, np.eye(4, 5, dtype=int), r"labels \(N,\), got \(4, 5\) and \(4, 5\)"),
+    (LOGITS, np.eye(5)[:len(LOGITS)], r"labels \(N,\), got .*; one-hot rows\? use \.argmax\(axis=1\)"),
     (LOGITS[:0], np.array([], int), r"expected a batch of examples \(N, ...\), got the shape \(0, 5\)"),
 ])
 def test_labels(logits, labels, says):

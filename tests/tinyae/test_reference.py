@@ -43,6 +43,8 @@ def test_dir_and_help_show_what_is_public():
 def test_entries():
     assert reference.entry(tinyae.backend, "DEVICES") == "- `DEVICES = ('cpu', 'gpu')`\n"
     assert reference.entry(tinyae.autodiff, "grad").startswith("- **`grad(output, inputs, grad_output=None, ")
+    module = reference.entry(tinyae.backend, "device_module")
+    assert module.startswith("- `device_module(device)`, **`tinyae.device`**: ")
     assert "activation=relu, output=None)`: A multilayer perceptron" in reference.entry(nn, "mlp")
     assert "likelihood=SquaredError, corruption" in reference.entry(tinyae.models, "Autoencoder")
     gaussian = reference.entry(tinyae.distributions, "Gaussian").splitlines()

@@ -1,5 +1,6 @@
 """`fit`: its history, resumption to the bit, interruption at any moment, and readable failures."""
 
+import functools
 import io
 import os
 import random
@@ -366,6 +367,7 @@ def test_progress_of_players():
     (lambda m: m.parameters(), TypeError, "optimizer must be an optimiser"),
     (lambda m: {"critic": optim.Adam(m.parameters())}, TypeError,
      r"Duel needs a method critic_loss\(x, rng\)"),
+    (lambda m: NUMBERS, TypeError, r"one for each player by its name, not float32 of shape \(40, 1\)$"),
     (lambda m: {"loss": optim.Adam(m.parameters())}, ValueError, 'a player cannot be called "loss"'),
     (lambda m: optim.Adam(m.parameters()), TypeError, r"Duel needs a method loss\(x, rng\)"),
     (lambda m: {name: optim.Adam(m.parameters()) for name in ("discriminator", "generator")}, RuntimeError,
@@ -652,6 +654,17 @@ def test_a_checkpoint_of_something_else(tmp_path, meta):
         train(setup(), checkpoint=tmp_path / "c", resume=True)
 
 
+def test_a_checkpoint_is_not_overwritten(tmp_path):
+    history = train(setup(), 2, checkpoint=tmp_path / "c")
+    run, file = setup(), (tmp_path / "c").read_bytes()
+    before = state(run)
+    with pytest.raises(FileExistsError, match="c is there already: resume=True goes on from it"):
+        train(run, 3, checkpoint=tmp_path / "c")
+    assert state(run) == before and (tmp_path / "c").read_bytes() == file
+    (tmp_path / "c").unlink()
+    assert timeless(train(run, 2, checkpoint=tmp_path / "c")) == timeless(history)
+
+
 def test_a_missing_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint at"):
         train(setup(), checkpoint=tmp_path / "c", resume=True)
@@ -774,7 +787,7 @@ def handler():
 @pytest.mark.parametrize("at, where, advice", [
     (3, "stopped in epoch 1 after step 3",
      "no epoch of this run was complete, so it has written no checkpoint: start"),
-    (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume the run to go on from there"),
+    (8, "stopped in epoch 2 after step 3", r"c holds epoch 1: resume=True goes on from there"),
     (10, "stopped in epoch 2 after step 5", "c holds epoch 1"),
 ])
 @pytest.mark.parametrize("saved", [True, False])
@@ -888,8 +901,11 @@ def test_bad_data():
 # --- arguments -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("options, message", [
+    ({"examples": Tensor(TRAIN)}, r"train must be .* not a Tensor of shape \(23, 6\): give its array, \.data"),
+    ({"held_out": Tensor(TRAIN)}, "held_out must be .* not a Tensor"),
     ({"examples": TRAIN.tolist()}, "train must be a floating-point array .* not list"),
-    ({"examples": (TRAIN * 255).astype(np.uint8)}, r"train must be .* not uint8 of shape \(23, 6\)"),
+    ({"examples": (TRAIN * 255).astype(np.uint8)}, 
+     r"train must be .* not uint8 of shape \(23, 6\); pixels .* x\.astype\(np\.float32\) / 255"),
     ({"examples": TRAIN[:0]}, r"train must be .* at least one example, not float32 of shape \(0, 6\)"),
     ({"examples": np.float32(1)}, r"train must be"),
     ({"held_out": TRAIN[:0]}, "held_out must be"),
@@ -900,7 +916,11 @@ def test_bad_data():
     ({"examples": (TRAIN, np.array(["a"] * 23))}, r"train\[1\] must be an array of numbers .* not <U1"),
     ({"examples": TRAIN.astype(np.float64)},
      r"train is float64 and the model float32.*\.astype\(np\.float32\)"),
-    ({"examples": (TRAIN, TRAIN.astype(np.float64))}, r"train\[1\] is float64 and the model float32"),
+    ({"examples": (TRAIN, TRAIN.astype(np.float64))}, 
+     r"train\[1\] is float64 and the model float32.* or labels with \.astype\(np\.int64\)"),
+    ({"examples": (TRAIN, TRAIN)},
+     r"train must be the arrays that loss\(x, rng\) takes before the rng, .* not a tuple of 2 arrays"),
+    ({"held_out": (TRAIN, TRAIN, TRAIN)}, "held_out must be the arrays .* not a tuple of 3 arrays"),
     ({"held_out": HELD_OUT.astype(np.float64)}, "held_out is float64 and the model float32"),
     ({"held_out": [[0.5] * 6]}, "held_out must be .* not list"),
     ({"epochs": -1}, "epochs must be at least 0"),
@@ -913,6 +933,27 @@ def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         train(run, **options)
     assert state(run) == before
+
+
+@pytest.mark.parametrize("options", [{}, {"held_out": HELD_OUT}], ids=["train", "held-out"])
+def test_images_without_labels(options):
+    """The rng would be taken for the labels."""
+    model = models.Predictor(nn.Dense(6, 3, rng=np.random.default_rng(0)))
+    examples = (TRAIN, np.zeros(len(TRAIN), int)) if options else TRAIN
+    run = model, optim.Adam(model.parameters()), np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"the arrays that loss\(x, y, rng=None\) takes .* not one array"):
+        train(run, examples=examples, **{"held_out": None, **options})
+
+
+@pytest.mark.parametrize("loss_by", [
+    lambda loss: lambda x, *others: loss(x), lambda loss: lambda *batch: loss(batch[0]),
+    lambda loss: lambda x, y=None, z=None: loss(x), lambda loss: lambda x, *others, rng=None: loss(x),
+    lambda loss: functools.wraps(linear()[0].loss)(lambda *batch: loss(batch[0]))])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_loss_of_any_number_of_arrays(loss_by, count):
+    model, optimizer, rng = linear()
+    model.loss = loss_by(lambda x: (losses.mse(model.layer(x), x), {}))
+    train((model, optimizer, rng), 1, (TRAIN,) * count, held_out=None)
 
 
 class Rows(nn.Module):

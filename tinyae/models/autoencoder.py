@@ -13,7 +13,9 @@ constraint that keeps the copy from being a mere copy (Deep Learning, chapter 14
 and any combination of them.
 """
 
-from .. import nn
+import inspect
+
+from .. import corruption, nn, penalties
 from ..autodiff import Tensor, as_tensor
 from ..distributions import SquaredError
 
@@ -37,11 +39,13 @@ class Autoencoder(nn.Module):
         for part in parts:
             if not callable(part):
                 raise TypeError(f"Autoencoder: expected functions and modules, got {part!r}")
+            _check_made(part)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.corruption, self.penalties = corruption, tuple(penalties)
-        names = ["reconstruction", *(penalty.__name__ for penalty in self.penalties)]
+        names = ["reconstruction", *map(_name, self.penalties)]
         if len(set(names)) < len(names):
-            raise ValueError(f"Autoencoder: the terms of the loss must have different names, not {', '.join(names)}")
+            raise ValueError("Autoencoder: the terms of the loss must have different names, which are the penalties' "
+                             f"__name__, not {', '.join(names)}")
 
     def encode(self, x):
         """The code h = f(x)."""
@@ -70,8 +74,24 @@ class Autoencoder(nn.Module):
         loss = self.decode(h).nll(x)
         terms = {"reconstruction": loss}
         for penalty in self.penalties:
-            terms[penalty.__name__] = penalty(h, seen, self.encoder, rng)
-            loss = loss + terms[penalty.__name__]
+            name, term = _name(penalty), penalty(h, seen, self.encoder, rng)
+            if term is None:
+                raise TypeError(f"Autoencoder: the penalty {name} must return a Tensor of one element, not None")
+            loss, terms[name] = loss + term, term
         if watched:  # the penalties are done: spare `backward` the gradient of the input
             seen.requires_grad = False
         return loss, terms
+
+
+def _name(penalty):
+    """What a penalty is reported as: an object that can be called may have no name but its class's."""
+    return getattr(penalty, "__name__", type(penalty).__name__)
+
+
+def _check_made(part):
+    """Refuse `penalties.l1` where what it makes is expected, `penalties.l1(0.1)`."""
+    for module in (penalties, corruption):
+        if any(part is getattr(module, name) for name in module.__all__):
+            name = f"{module.__name__.rpartition('.')[2]}.{part.__name__}"
+            raise TypeError(f"Autoencoder: expected what {name} gives when it is called, {name}"
+                            f"{inspect.signature(part)}, got {name} itself")

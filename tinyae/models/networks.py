@@ -14,6 +14,8 @@ def dense_networks(shape, hidden, code, rng, statistics=1, given=0):
     log-variance. given is how many numbers a conditional model puts beside an example's last axis and
     beside the code.
     """
+    if isinstance(shape, int):
+        raise ValueError(f"dense_networks: expected the shape of an example, such as ({shape},), got {shape}")
     widths = [hidden] if isinstance(hidden, int) else list(hidden)
     encoder = nn.mlp((*shape[:-1], shape[-1] + given), *widths, statistics * code, rng=rng)
     decoder = nn.mlp(code + given, *widths[::-1], tuple(shape), rng=rng)
@@ -29,8 +31,11 @@ def conv_networks(shape, channels, code, rng, statistics=1, given=0):
     equally often. statistics and given are as in `dense_networks`: to the encoder what is given is that
     many more channels.
     """
-    if not channels:
-        raise ValueError("conv_networks: expected the channels after each convolution, got none")
+    if isinstance(shape, int) or len(shape) != 3:
+        raise ValueError(f"conv_networks: expected the shape (H, W, C) of an image, got {shape}")
+    if isinstance(channels, int) or not channels:
+        raise ValueError("conv_networks: expected the channels after each convolution, such as [8, 16], "
+                         f"got {channels or 'none'}")
     h, w, c = shape
     times = 2 ** len(channels)
     if h % times or w % times:

@@ -109,6 +109,7 @@ join.defvjp(_part)
 
 def concatenate(arrays, axis=0):
     """Arrays joined along an axis that they have, or flattened and joined where axis is None."""
+    _check_axis("concatenate", axis)
     if axis is None:
         arrays, axis = [reshape(x, shape=-1) for x in arrays], 0
     return join(*arrays, axis=axis)
@@ -116,7 +117,15 @@ def concatenate(arrays, axis=0):
 
 def stack(arrays, axis=0):
     """Arrays of one shape joined along a new axis."""
+    _check_axis("stack", axis)
     return join(*[expand_dims(x, axis) for x in arrays], axis=axis)
+
+
+def _check_axis(name, axis):
+    """Refuse a second array in the place of the axis."""
+    if hasattr(axis, "dtype") and axis.ndim:
+        raise TypeError(f"{name}: expected a list of arrays and the number of an axis, as in {name}([a, b]), "
+                        f"got an array of shape {axis.shape} as the axis")
 
 
 def split(x, indices_or_sections, axis=0):

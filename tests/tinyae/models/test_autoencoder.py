@@ -1,5 +1,6 @@
 """The autoencoder: its equation term by term, every combination of C and Ω, and tied weights."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -128,19 +129,40 @@ def test_the_code_is_computed_once(method):
 
 
 def test_terms_need_different_names():
-    with pytest.raises(ValueError, match="different names, not reconstruction, l1, l1"):
+    with pytest.raises(ValueError, match="different names, .* not reconstruction, l1, l1"):
         autoencoder(penalties=[penalties.l1(1), penalties.l1(2)])
 
 
 @pytest.mark.parametrize("options, says", [
     ({"penalties": penalties.l1(0.1)}, r"penalties must be a list such as \[penalties.l1\(0.1\)\]"),
     ({"penalties": [0.1]}, "expected functions and modules, got 0.1"),
+    ({"penalties": [penalties.l1]}, r"expected what penalties.l1 gives .* penalties.l1\(weight\), got .* itself"),
+    ({"corruption": corruption.gaussian}, r"expected what corruption.gaussian gives .*gaussian\(sigma\), got"),
     ({"corruption": 0.3}, "expected functions and modules, got 0.3"),
     ({"likelihood": "bernoulli"}, "expected functions and modules, got 'bernoulli'"),
 ])
 def test_parts_must_be_functions(options, says):
     with pytest.raises(TypeError, match=f"Autoencoder: {says}"):
         autoencoder(**options)
+
+
+def test_penalties_without_a_name():
+    class Small:
+        def __call__(self, h, x, encoder, rng):
+            return losses.l2(h)
+
+    half = functools.partial(lambda weight, h, x, encoder, rng: weight * losses.l1(h), 0.5)
+    loss, terms = autoencoder(penalties=[Small(), half]).loss(examples(), rng())
+    assert list(terms) == ["reconstruction", "Small", "partial"]
+    assert loss.item() == pytest.approx(sum(t.item() for t in terms.values()), rel=1e-6)
+
+
+def test_a_penalty_that_returns_nothing():
+    def forgotten(h, x, encoder, rng):
+        losses.l1(h)
+
+    with pytest.raises(TypeError, match="the penalty forgotten must return a Tensor of one element, not None"):
+        autoencoder(penalties=[forgotten]).loss(examples(), rng())
 
 
 @pytest.mark.parametrize("omega", PENALTIES)

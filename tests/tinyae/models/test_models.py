@@ -140,10 +140,20 @@ def test_conv_networks(channels):
 
 @pytest.mark.parametrize("channels, says", [
     ((2, 3, 4), "height and width must be divisible by 8, not 12 and 8"),
-    ((), "expected the channels after each convolution, got none")])
+    ((), r"expected the channels after each convolution, such as \[8, 16\], got none"),
+    (8, r"expected the channels after each convolution, such as \[8, 16\], got 8")])
 def test_conv_networks_of_other_sizes(channels, says):
     with pytest.raises(ValueError, match=f"conv_networks: {says}"):
         models.conv_networks((12, 8, 1), channels, 2, rng())
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda: models.dense_vae(784, 100, 2, rng()), r"dense_networks: .* such as \(784,\), got 784"),
+    (lambda: models.conv_vae(784, [8], 2, rng()), r"conv_networks: expected the shape \(H, W, C\) .* got 784"),
+    (lambda: models.conv_vae((28, 28), [8], 2, rng()), r"conv_networks: expected .* got \(28, 28\)")])
+def test_networks_of_no_shape(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
 
 
 # --- a model whose ln p(x) is known --------------------------------------------------------------

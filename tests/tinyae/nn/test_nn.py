@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyae import Tensor, grad, gradcheck, models, nn, ops, optim
+from tinyae import Tensor, checkpoint, grad, gradcheck, models, nn, ops, optim
 
 
 def dense(n_in=3, n_out=4, seed=0, **options):
@@ -115,6 +115,17 @@ def test_every_misfit_is_listed_and_nothing_changes():
                  "count is float64 of shape (), the model's is float32 of shape ()"):
         assert part in str(caught.value)
     assert all(np.array_equal(t.data, before[name]) for name, t in model.named_tensors())
+
+
+def test_what_is_no_state(tmp_path):
+    model = dense()
+    with pytest.raises(TypeError, match=r"arrays must be a dict .* such as model\.state_dict\(\), not Dense"):
+        checkpoint.save(tmp_path / "c", model)
+    checkpoint.save(tmp_path / "c", model.state_dict())
+    with pytest.raises(TypeError, match=r"arrays, meta = checkpoint\.load\(path\), got tuple"):
+        model.load_state_dict(checkpoint.load(tmp_path / "c"))
+    with pytest.raises(TypeError, match="load_state_dict: expected a dict of arrays by name"):
+        optim.Adam(model.parameters()).load_state_dict(None)
 
 
 # --- layers --------------------------------------------------------------------------------------
