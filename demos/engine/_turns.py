@@ -17,6 +17,8 @@ import numpy as np
 from demos.measures import allowed_threads
 from tinyae.backend import device_module, keep_freed_memory
 
+PAUSE = 0.2  # seconds before each turn: see compare
+
 
 def library(contender):
     """The library that a contender is written in: tinyae, the step by hand and the floor are NumPy's."""
@@ -33,7 +35,7 @@ def compare(libraries, case, names, rounds, turn):
     seconds = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
-            time.sleep(0.2)
+            time.sleep(PAUSE)
             libraries[library(name)](case, name, 2 * turn)
             seconds[name] += libraries[library(name)](case, name, turn)
     return {name: float(np.median(s)) for name, s in seconds.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import strict_cupy
 
-from demos.engine import growth
+from demos.engine import _turns, growth
 from demos.engine._sizes import Sizes
 from tinyae import optim
 
@@ -17,6 +17,7 @@ SMALL = Sizes(batch=4, width=30, depth=2)
 
 
 def test_quick_run(run_quick, monkeypatch):
+    monkeypatch.setattr(_turns, "PAUSE", 0)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # PyTorch may be installed here
     metrics, names = run_quick(growth)
     assert names == {"time.png", "memory.png", "metrics.json"}

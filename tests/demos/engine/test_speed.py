@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import strict_cupy
 
-from demos.engine import _contenders, _profile, speed
+from demos.engine import _contenders, _profile, _turns, speed
 from demos.engine._contenders import BY_HAND, CASES, CLOSED, FLOOR
 from demos.engine._turns import library
 from tinyae import Tensor, grad, models, ops, optim
@@ -17,6 +17,7 @@ ALL = [(case, name) for case, (_, contenders) in CASES.items() for name in conte
 
 
 def test_quick_run(run_quick, monkeypatch):
+    monkeypatch.setattr(_turns, "PAUSE", 0)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # PyTorch may be installed here
     metrics, names = run_quick(speed)
     assert names == {"speed.png", "metrics.json"} and metrics["claims"] == []
