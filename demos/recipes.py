@@ -86,16 +86,16 @@ def faces_vae(run, images, latent=32, beta=1.0, batch_size=32, lr=None, epochs=N
     return model, history
 
 
-def passports_vae(run, faces, latent=24, beta=0.05):
+def passports_vae(run, faces):
     """A dense variational autoencoder of faces that all stand in the same place, trained on `faces.train`.
 
     Dense networks learn such faces in a fraction of the time that convolutions take, and small ones fit into
     a page. A Bernoulli of a grey pixel has a variance near ¼, the image one near 0.01: β weighs the KL term
     in proportion, or it would not pay to code what changes as few pixels as a smile.
     """
-    model = models.dense_vae(faces.shape, (150, 120), latent, run.rng("weights"), beta=beta)
-    trained(run, passports_vae, {"latent": latent, "beta": beta}, model, faces.train, epochs=run.pick(12, 2),
-            lr=optim.one_cycle(4e-3), batch_size=50, held_out=faces.test, what=f"a VAE of faces, {weighing(beta)}")
+    model = models.dense_vae(faces.shape, (150, 120), 24, run.rng("weights"), beta=0.05)
+    trained(run, passports_vae, {}, model, faces.train, epochs=run.pick(12, 2), lr=optim.one_cycle(4e-3),
+            batch_size=50, held_out=faces.test, what=f"a VAE of faces, {weighing(model.beta)}")
     return model
 
 

@@ -48,9 +48,8 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
                 labels, for a `loss(x, y, rng)`. Each epoch takes them in a new order drawn from rng, in batches
                 of batch_size (the last may be smaller). Of an np.memmap only the batches are read
     held_out    examples on which the loss is reported after each epoch, with the same noise each time
-    checkpoint  a path: after each epoch the whole state of the run is saved there. What is there already is
-                not overwritten, but for resume=True
-    resume      go on from that checkpoint; the run ends with the same bits as one never stopped
+    checkpoint  a path: after each epoch the whole state is saved there. A file that is there is an error, unless
+    resume      says to go on from it; then the run ends with the same bits as one never stopped
     settings    a dict that a run and its resumption must have in common (model sizes, lr, seed, ...), as
                 they must the number of examples, batch_size and, if a rate is a schedule, epochs
     stream      where progress is shown, by default standard error
@@ -59,10 +58,9 @@ def fit(model, optimizer, train, *, epochs, batch_size, rng, held_out=None, chec
     with the losses in nats per example, by term and together as "loss"; of several players, each one's
     loss under its name, and no "loss".
 
-    Raises ValueError for unusable arguments or a checkpoint of another run; FileExistsError for a
-    checkpoint that is there and not to be resumed; Interrupted on Ctrl-C;
-    FloatingPointError that names the epoch, the step and the operation where the loss or a gradient
-    stopped being finite, before it could reach the parameters.
+    Raises ValueError for unusable arguments or a checkpoint of another run; FileExistsError for one that is
+    there and not to be resumed; Interrupted on Ctrl-C; FloatingPointError that names the epoch, the step and
+    the operation where the loss or a gradient stopped being finite, before it could reach the parameters.
     """
     players = players_of(model, optimizer)
     _check_arguments(epochs, batch_size, rng, checkpoint, resume)
